@@ -1,0 +1,56 @@
+/**
+ * Options are records with a Schema: this file has the numbers that they are made of, and the one way to read them.
+ *
+ * Every folder may import it, as it may `Errors.ts`.
+ */
+import { Result, Schema, SchemaIssue } from "effect"
+import { InvalidArgument } from "./Errors.ts"
+
+const number = (remedy: string, holds: (value: number) => boolean) =>
+  Schema.Number.check(Schema.makeFilter((value) => holds(value) || remedy))
+
+/** A whole number of at least 1. */
+export const PositiveInt = number("Give a whole number of at least 1.", (n) => Number.isSafeInteger(n) && n >= 1)
+
+/** A whole number of at least 0. */
+export const NonNegativeInt = number("Give a whole number of at least 0.", (n) => Number.isSafeInteger(n) && n >= 0)
+
+/** A seed: any whole number from 0 to 2^53 - 1, 0 among them. */
+export const Seed = number(
+  "A seed is a whole number from 0 to 2^53 - 1.",
+  (n) => Number.isSafeInteger(n) && n >= 0
+)
+
+/** A finite number over 0. */
+export const Positive = number("Give a finite number over 0.", (n) => Number.isFinite(n) && n > 0)
+
+/** A finite number of at least 0. */
+export const NonNegative = number("Give a finite number of at least 0.", (n) => Number.isFinite(n) && n >= 0)
+
+/** A weight of the past in a moving average: from 0 to under 1. */
+export const Decay = number("Give a number from 0 to under 1.", (n) => n >= 0 && n < 1)
+
+const issues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** The options, or an `InvalidArgument` that names the field, its value and the remedy. */
+export const decode = <A>(schema: Schema.Decoder<A>, options: unknown): Result.Result<A, InvalidArgument> =>
+  Result.mapError(
+    Schema.decodeUnknownResult(schema)(options, { onExcessProperty: "error" }),
+    ({ issue }) => {
+      const first = issues(issue).issues[0]!
+      const path = (first.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
+      const argument = path.length === 0 ? "options" : path.map(String).join(".")
+      const value = String(path.reduce((at: unknown, key) => (at as Record<PropertyKey, unknown>)?.[key], options))
+      return new InvalidArgument({ argument, value, message: `${argument} is ${value}. ${first.message.replace(/\.?$/, ".")}` })
+    }
+  )
+
+/** The same for the constructors of plain values. *Throws* `InvalidArgument`. */
+export const decodeOrThrow = <A>(schema: Schema.Decoder<A>, options: unknown): A =>
+  Result.getOrThrowWith(decode(schema, options), (error) => error)
+
+/** Index of the first NaN or infinity, or -1. */
+export const firstNonFinite = (values: ArrayLike<number>): number => {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i
+  return -1
+}

@@ -1,0 +1,105 @@
+/** The two-step expectation, from a data source and a sampler to a Fisher. */
+import { Effect, Schema, type Scope, Stream } from "effect"
+import type { EmptyData, InvalidArgument, NonFinite, ShapeMismatch, TensorFailure } from "../Errors.ts"
+import type { Batch } from "../model/Batch.ts"
+import { type Conditional, type Linearization, linearize, load, type Loaded } from "../model/Conditional.ts"
+import type { Params } from "../model/Params.ts"
+import { decode, NonNegativeInt, PositiveInt } from "../Options.ts"
+import { blocks, defaultBlockSize } from "../sampling/Blocks.ts"
+import type { DataError, DataSource } from "../sampling/DataSource.ts"
+import { cotangents } from "../sampling/Draws.ts"
+import { Sampler, type SamplerError } from "../sampling/Sampler.ts"
+import { Device } from "../tensor/Device.ts"
+import * as Accumulator from "./Accumulator.ts"
+import type { Fisher } from "./Fisher.ts"
+import type { Operation, Structure } from "./Structure.ts"
+
+/**
+ * `blockSize`: examples in a block (256 unless said): memory grows with it, and the last bits depend on it. `concurrency`: blocks
+ * under way at once (1 unless said); no bit depends on it. `pass`: which pass of the source. `round`: which draws of the sampler.
+ */
+export const EstimateOptions = Schema.Struct({
+  blockSize: Schema.optionalKey(PositiveInt),
+  concurrency: Schema.optionalKey(PositiveInt),
+  pass: Schema.optionalKey(NonNegativeInt),
+  round: Schema.optionalKey(NonNegativeInt)
+})
+export type EstimateOptions = typeof EstimateOptions.Type
+
+export type EstimateError =
+  | DataError
+  | SamplerError
+  | EmptyData
+  | InvalidArgument
+  | NonFinite
+  | ShapeMismatch
+  | TensorFailure
+
+/** Sample, backprop and reduce, for a block that is linearised already. */
+export const sampledSums = Effect.fnUntraced(function*<S extends string, Op extends Operation>(
+  { backprop, outputs }: Linearization<S>,
+  structure: Structure<Op>,
+  round: number
+): Effect.fn.Return<
+  Accumulator.Accumulator<S, Op>,
+  SamplerError | ShapeMismatch | NonFinite | TensorFailure,
+  Sampler | Device | Scope.Scope
+> {
+  const sampler = yield* Sampler
+  const draws = yield* sampler.draw(outputs, round)
+  const columns = yield* Effect.fromResult(cotangents(draws, outputs))
+  const scores = yield* backprop(columns, draws.columns)
+  return yield* Accumulator.reduce(structure, scores)
+}, Effect.scoped)
+
+/** Steps 2 to 5 of the pipeline for one block: linearize, sample, backprop, reduce. Nothing of it outlives the block. */
+export const blockSums = Effect.fnUntraced(function*<S extends string, Op extends Operation>(
+  loaded: Loaded<S>,
+  batch: Batch,
+  structure: Structure<Op>,
+  round: number
+): Effect.fn.Return<
+  Accumulator.Accumulator<S, Op>,
+  SamplerError | ShapeMismatch | NonFinite | TensorFailure,
+  Sampler | Device | Scope.Scope
+> {
+  return yield* sampledSums(yield* linearize(loaded, batch), structure, round)
+}, Effect.scoped)
+
+/**
+ * Estimates the Fisher in two steps: x from the data, then y from p(y|x), one backpropagation each.
+ *
+ * *Math*: F = (1/N) sum_n sum_k w_nk score_nk score_nk^T in the chosen structure. *Cost*: one forward pass and one backward pass for
+ * each column of the sampler, then the structure's own. *Memory*: one block, whatever N.
+ * *Fails*: `EmptyData`, `ShapeMismatch`, `NonFinite`, `InvalidArgument`, `TensorFailure`, and what source and sampler fail with.
+ * *Source*: T. George, How to compute the Fisher of a conditional, 2018.
+ */
+export const estimate = Effect.fn("Fisher.estimate")(function*<S extends string, Op extends Operation>(
+  conditional: Conditional<S>,
+  params: Params<S>,
+  structure: Structure<Op>,
+  options: EstimateOptions = {}
+): Effect.fn.Return<Fisher<S, Op>, EstimateError, DataSource | Sampler | Device | Scope.Scope> {
+  const { blockSize = defaultBlockSize, concurrency = 1, pass = 0, round = 0 } = yield* Effect.fromResult(
+    decode(EstimateOptions, options)
+  )
+  const device = yield* Device
+  const loaded = yield* load(conditional, params)
+  const sums = yield* blocks({ size: blockSize, pass }).pipe(
+    Stream.mapEffect((batch) => Effect.tap(blockSums(loaded, batch, structure, round), Effect.yieldNow), { concurrency }),
+    Stream.runFold(() => Accumulator.empty(structure, conditional.network.space), addInPlace)
+  )
+  return yield* Effect.fromResult(Accumulator.finish(sums, device.kernels))
+}, Effect.scoped)
+
+/** `combine` into sums that this fold owns: a new copy for every block would be most of its cost. */
+const addInPlace = <S extends string, Op extends Operation>(
+  sums: Accumulator.Accumulator<S, Op>,
+  block: Accumulator.Accumulator<S, Op>
+): Accumulator.Accumulator<S, Op> => {
+  for (const [i, sum] of sums.sums.entries()) {
+    const part = block.sums[i]!
+    for (let j = 0; j < sum.length; j++) sum[j] = sum[j]! + part[j]!
+  }
+  return { ...sums, weight: sums.weight + block.weight }
+}

@@ -1,0 +1,53 @@
+import * as tf from "@tensorflow/tfjs"
+import type { Kernels } from "../../kernels/Kernels.ts"
+
+/** The sum of tensors of one shape. */
+export const addAll = (tensors: ReadonlyArray<tf.Tensor>): tf.Tensor =>
+  tensors.length === 1 ? tensors[0]! : tf.addN([...tensors])
+
+/** Summed in float64. */
+export const sumOfSquares = (values: Float32Array): number => {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!
+  return sum
+}
+
+/** The mean of the diagonal of an n x n matrix. */
+export const meanDiagonal = (matrix: Float32Array, n: number): number => {
+  let sum = 0
+  for (let i = 0; i < n; i++) sum += matrix[i * (n + 1)]!
+  return sum / n
+}
+
+/** A v for a symmetric A, row by row, summed in float64. */
+export const matrixVector = (matrix: Float32Array, v: Float32Array): Float32Array => {
+  const n = v.length
+  const out = new Float32Array(n)
+  for (let i = 0; i < n; i++) {
+    let sum = 0
+    for (let j = 0; j < n; j++) sum += matrix[i * n + j]! * v[j]!
+    out[i] = sum
+  }
+  return out
+}
+
+/** The product of an m x k and a k x n matrix. */
+export const product = (
+  kernels: Kernels,
+  a: Float32Array,
+  b: Float32Array,
+  m: number,
+  k: number,
+  n: number
+): Float32Array => {
+  const out = new Float32Array(m * n)
+  kernels.gemm({ m, n, k, a, b, out })
+  return out
+}
+
+/** The transpose of a rows x columns matrix. */
+export const transpose = <A extends Float32Array | Float64Array>(matrix: A, rows: number, columns: number): A => {
+  const out = new (matrix.constructor as new (length: number) => A)(matrix.length)
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = matrix[i * columns + j]!
+  return out
+}

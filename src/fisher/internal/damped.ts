@@ -1,0 +1,95 @@
+/**
+ * Solves with a damped matrix: factorised in float64, whatever the matrix was measured in.
+ */
+import { Result } from "effect"
+import { NotPositiveDefinite } from "../../Errors.ts"
+import type { Kernels } from "../../kernels/Kernels.ts"
+import * as Cholesky from "../../linalg/Cholesky.ts"
+import { product, transpose } from "./arrays.ts"
+
+export interface Damped {
+  readonly n: number
+  /** `[n, n]`, symmetric. */
+  readonly matrix: Float32Array
+  readonly damping: number
+  readonly what: string
+}
+
+/**
+ * The Cholesky factor of the damped matrix.
+ *
+ * A pivot that is no more than rounding leaves behind (n eps of the largest) fails too: what would be solved with it is noise.
+ */
+export const dampedFactor = (
+  kernels: Kernels,
+  { damping, matrix, n, what }: Damped
+): Result.Result<Cholesky.Cholesky, NotPositiveDefinite> =>
+  Result.flatMap(Cholesky.factor(kernels, { n, matrix: Float64Array.from(matrix), damping, what }), (made) => {
+    let largest = 0
+    for (let i = 0; i < n; i++) largest = Math.max(largest, made.l[i * (n + 1)]! ** 2)
+    for (let i = 0; i < n; i++) {
+      const pivot = made.l[i * (n + 1)]! ** 2
+      if (pivot <= n * Number.EPSILON * largest) {
+        return Result.fail(
+          new NotPositiveDefinite({
+            what,
+            pivot: i,
+            damping,
+            message: `The ${what} is singular to rounding at pivot ${i} (${pivot} of ${largest}) with damping ${damping}. Give more damping.`
+          })
+        )
+      }
+    }
+    return Result.succeed(made)
+  })
+
+/** The solution for `[n, columns]` right-hand sides. */
+export const solveDamped = (factor: Cholesky.Cholesky, b: Float32Array, columns: number): Float64Array =>
+  Cholesky.solve(factor, Float64Array.from(b), columns)
+
+/** The inverse of a damped matrix as two maps. */
+export interface DampedInverse {
+  /** M^-1 X for X `[n, columns]`. */
+  readonly fromLeft: (x: Float32Array, columns: number) => Float32Array
+  /** X M^-1 for X `[rows, n]`. */
+  readonly fromRight: (x: Float32Array, rows: number) => Float32Array
+}
+
+/** From this size on a product with the explicit inverse beats two triangular solves by more than its cost. */
+const worthInverting = 128
+
+/** A product in float32 with the explicit inverse loses condition times 2^-24: up to here that is under 1e-4. */
+const safeCondition = 1e-4 * 2 ** 24
+
+/**
+ * Prepares many solves with one matrix. Large and well-conditioned, it is inverted once and multiplied with in float32; else
+ * every solve is a pair of triangular ones in float64.
+ */
+export const dampedInverse = (kernels: Kernels, damped: Damped): Result.Result<DampedInverse, NotPositiveDefinite> =>
+  Result.map(dampedFactor(kernels, damped), (factor) => {
+    const { n } = damped
+    const inverse = n < worthInverting ? undefined : Cholesky.inverse(factor)
+    if (inverse !== undefined && (norm1(damped.matrix, n) + damped.damping) * norm1(inverse, n) <= safeCondition) {
+      const single = Float32Array.from(inverse)
+      return {
+        fromLeft: (x, columns) => product(kernels, single, x, n, n, columns),
+        fromRight: (x, rows) => product(kernels, x, single, rows, n, n)
+      }
+    }
+    const fromLeft = (x: Float32Array, columns: number) => Float32Array.from(solveDamped(factor, x, columns))
+    return {
+      fromLeft,
+      fromRight: (x, rows) => transpose(fromLeft(transpose(x, rows, n), rows), n, rows)
+    }
+  })
+
+/** The largest column sum of a symmetric matrix. */
+const norm1 = (matrix: Float32Array | Float64Array, n: number): number => {
+  let largest = 0
+  for (let i = 0; i < n; i++) {
+    let sum = 0
+    for (let j = 0; j < n; j++) sum += Math.abs(matrix[i * n + j]!)
+    largest = Math.max(largest, sum)
+  }
+  return largest
+}

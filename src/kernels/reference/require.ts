@@ -1,0 +1,22 @@
+/**
+ * The checks every kernel makes before it trusts its operands: wrong sizes would be silent zeros or NaN.
+ */
+import type { Real } from "../Kernels.ts"
+
+/** Throws unless every size is a non-negative integer: the caller broke an invariant. */
+export const requireSizes = (operation: string, sizes: Readonly<Record<string, number>>): void => {
+  for (const [name, size] of Object.entries(sizes)) {
+    if (!(Number.isInteger(size) && size >= 0)) {
+      throw new RangeError(`${operation}: ${name} is ${size}, not a size. Pass a non-negative integer.`)
+    }
+  }
+}
+
+/** Throws unless the array holds the matrix: the caller broke an invariant. */
+export const requireLength = (operation: string, name: string, array: Real, length: number): void => {
+  if (array.length < length) {
+    throw new RangeError(
+      `${operation}: ${name} has ${array.length} numbers, ${length} are due. Check its shape.`
+    )
+  }
+}

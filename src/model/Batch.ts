@@ -1,0 +1,136 @@
+/**
+ * A batch: some examples as typed arrays, with the index that each has in the data.
+ *
+ * The index is what a draw of y is keyed by, so it goes where the example goes: through shuffles, rebatching and workers.
+ */
+import { Schema } from "effect"
+import { InvalidArgument, NonFinite, ShapeMismatch } from "../Errors.ts"
+import { decodeOrThrow, NonNegativeInt } from "../Options.ts"
+
+export interface Batch {
+  /** `[N, features]` */
+  readonly x: Float32Array
+  readonly examples: number
+  readonly features: number
+  /** `[N]`: where each example stands in the data. */
+  readonly indices: Float64Array
+  /** The data's own labels, `[N, labelSize]`, if it has any. */
+  readonly labels?: Labels
+}
+
+export interface Labels {
+  readonly values: Float32Array
+  readonly labelSize: number
+}
+
+/** Numbers in rows: an array of rows, or a flat array with its shape. */
+export type Matrix =
+  | ReadonlyArray<ArrayLike<number>>
+  | { readonly data: ArrayLike<number>; readonly shape: readonly [rows: number, columns: number] }
+
+const Shape = Schema.Struct({ rows: NonNegativeInt, columns: NonNegativeInt })
+
+/** A `Matrix`, flat and checked: finite float32 numbers, `[rows, columns]`. */
+export interface Table {
+  readonly values: Float32Array
+  readonly rows: number
+  readonly columns: number
+}
+
+/**
+ * The numbers of a matrix, copied to float32 and checked.
+ *
+ * *Throws*: `InvalidArgument` for what is no matrix of numbers (a tensor among them), `ShapeMismatch` for ragged rows,
+ * `NonFinite`.
+ */
+export const table = (what: string, matrix: Matrix): Table => {
+  if (Array.isArray(matrix)) return fromRows(what, matrix as ReadonlyArray<ArrayLike<number>>)
+  if (matrix !== null && typeof matrix === "object" && "data" in matrix && "shape" in matrix) {
+    const flat = matrix as Exclude<Matrix, ReadonlyArray<ArrayLike<number>>>
+    const [rows, columns] = flat.shape
+    if (isNumeric(flat.data) && flat.shape.length === 2) {
+      decodeOrThrow(Shape, { rows, columns })
+      if (flat.data.length !== rows * columns) {
+        throw new ShapeMismatch({
+          what,
+          expected: `${rows} x ${columns} numbers`,
+          actual: String(flat.data.length),
+          message: `${what} has ${flat.data.length} numbers for the shape ${rows} x ${columns}. Correct the shape or the data.`
+        })
+      }
+      const values = new Float32Array(rows * columns)
+      copyRow(what, flat.data, values, 0)
+      return { values, rows, columns }
+    }
+  }
+  throw new InvalidArgument({
+    argument: what,
+    value: describe(matrix),
+    message: `${what} is ${describe(matrix)}. Pass an array of rows of numbers, or { data, shape: [rows, columns] }; of a tensor, its data and shape.`
+  })
+}
+
+/** Labels as a table: one number for each example, or a row for each. *Throws* as `table`. */
+export const labelTable = (what: string, y: ArrayLike<number> | Matrix): Table => {
+  const flat = isNumeric(y) && (ArrayBuffer.isView(y) || typeof y[0] !== "object")
+  return table(what, flat ? { data: y as ArrayLike<number>, shape: [y.length, 1] } : (y as Matrix))
+}
+
+const fromRows = (what: string, matrix: ReadonlyArray<ArrayLike<number>>): Table => {
+  const columns = isNumeric(matrix[0]) ? matrix[0].length : 0
+  const values = new Float32Array(matrix.length * columns)
+  for (const [i, row] of matrix.entries()) {
+    if (!isNumeric(row)) {
+      throw new InvalidArgument({
+        argument: `${what}[${i}]`,
+        value: describe(row),
+        message: `${what}[${i}] is ${describe(row)}. Every row is an array of numbers.`
+      })
+    }
+    if (row.length !== columns) {
+      throw new ShapeMismatch({
+        what: `${what}[${i}]`,
+        expected: String(columns),
+        actual: String(row.length),
+        message: `${what}[${i}] has ${row.length} numbers and ${what}[0] has ${columns}. All rows must be equally long.`
+      })
+    }
+    copyRow(what, row, values, i * columns)
+  }
+  return { values, rows: matrix.length, columns }
+}
+
+const copyRow = (what: string, row: ArrayLike<number>, out: Float32Array, offset: number): void => {
+  for (let j = 0; j < row.length; j++) {
+    const value: unknown = row[j]
+    if (typeof value !== "number") {
+      throw new InvalidArgument({
+        argument: what,
+        value: describe(value),
+        message: `${what} holds ${describe(value)} at index ${offset + j}. Every entry must be a number.`
+      })
+    }
+    out[offset + j] = value
+    if (!Number.isFinite(out[offset + j])) {
+      throw new NonFinite({
+        what,
+        index: offset + j,
+        value: String(value),
+        message: `${what} holds ${value} at index ${offset + j}. Every number must be finite in float32.`
+      })
+    }
+  }
+}
+
+/** Big integers are array-like too, and no numbers. */
+const isNumeric = (value: unknown): value is ArrayLike<number> =>
+  Array.isArray(value) ||
+  (ArrayBuffer.isView(value) && !(value instanceof DataView) && !(value instanceof BigInt64Array) && !(value instanceof BigUint64Array))
+
+const describe = (value: unknown): string => {
+  if (typeof value === "string") return `the text "${value}"`
+  if (value !== null && typeof value === "object") {
+    return "dataSync" in value ? "a tensor" : `a value of type ${value.constructor?.name ?? "object"}`
+  }
+  return String(value)
+}

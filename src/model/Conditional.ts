@@ -1,0 +1,292 @@
+/**
+ * A conditional p_theta(y|x): a network that gives z = f(x, theta), and a likelihood p(y|z).
+ *
+ * With an x of no features it is a density p_theta(y). The stages below are what every average over data is made of: `load` the
+ * parameters onto the device, `linearize` at a block of x, pull cotangents back or push a tangent forward.
+ */
+import * as tf from "@tensorflow/tfjs"
+import { Effect, Schema, type Scope } from "effect"
+import { type InvalidLabel, MissingLabels, NonFinite, ShapeMismatch, type TensorFailure } from "../Errors.ts"
+import { decodeOrThrow, firstNonFinite, Seed } from "../Options.ts"
+import { fold, make as makeKey } from "../random/Key.ts"
+import { Device } from "../tensor/Device.ts"
+import type { Batch, Labels } from "./Batch.ts"
+import * as Init from "./Init.ts"
+import type { Weights } from "./Layer.ts"
+import type { Distribution, Likelihood } from "./Likelihood.ts"
+import * as Network from "./Network.ts"
+import type { Layout } from "./ParamSpace.ts"
+import * as Params from "./Params.ts"
+import { type Scores, summedGradient } from "./Score.ts"
+import type { Tangent } from "./Tangent.ts"
+
+export interface Conditional<S extends string> {
+  readonly network: Network.Network<S>
+  readonly likelihood: Likelihood
+}
+
+/** *Throws* `ShapeMismatch` where the likelihood cannot take the network's outputs. */
+export const make = <S extends string>(network: Network.Network<S>, likelihood: Likelihood): Conditional<S> => {
+  const misfit = likelihood.misfit(network.outputs)
+  if (misfit !== undefined) throw misfit
+  return { network, likelihood }
+}
+
+/** `seed`, and the variances of the kernels. */
+export const InitOptions = Schema.Struct({ seed: Seed, init: Schema.optionalKey(Init.Init) })
+export type InitOptions = typeof InitOptions.Type
+
+/**
+ * First parameters: kernels normal with the variance of `init` (`Init.lecun` unless said), biases 0. A pure function of the seed.
+ *
+ * *Throws*: `InvalidArgument` for a seed that is not a whole number from 0 to 2^53 - 1.
+ */
+export const init = <S extends string>(
+  { network }: Conditional<S>,
+  options: InitOptions
+): Params.Params<S> => {
+  const { init = Init.lecun, seed } = decodeOrThrow(InitOptions, options)
+  const key = makeKey(seed)
+  const values = new Float32Array(network.space.size)
+  for (const layer of network.layers) {
+    if (layer.initialise === undefined) continue
+    const { offset } = network.space.blocks[layer.block]!
+    values.set(layer.initialise(fold(key, layer.block), init), offset)
+  }
+  return Params.make(network.space, values)
+}
+
+/** Parameters on the device, for as long as the Scope in which they were loaded. */
+export interface Loaded<S extends string> {
+  readonly conditional: Conditional<S>
+  readonly weights: ReadonlyArray<Weights>
+}
+
+/** Loads parameters onto the device. *Fails*: `TensorFailure`, `ShapeMismatch` for parameters of another network. */
+export const load = Effect.fnUntraced(function*<S extends string>(
+  conditional: Conditional<S>,
+  params: Params.Params<S>
+): Effect.fn.Return<Loaded<S>, TensorFailure | ShapeMismatch, Device | Scope.Scope> {
+  yield* sameSpace("parameters", conditional.network.space, params.space.signature)
+  const weights = yield* upload(conditional.network.space, params.values)
+  return { conditional, weights }
+})
+
+const upload = (space: Layout, values: Float32Array) =>
+  Device.use((device) =>
+    device.compute("load", (keep) =>
+      Network.weightsOf(space, values, (numbers, shape) => keep(tf.tensor(numbers, [...shape])))
+    )
+  )
+
+/** The type keeps networks apart where sizes are literals; where they are numbers, this does. */
+const sameSpace = (what: string, space: Layout, signature: string) =>
+  signature === space.signature
+    ? Effect.void
+    : Effect.fail(
+        new ShapeMismatch({
+          what,
+          expected: space.signature,
+          actual: signature,
+          message: `The ${what} are of the network ${signature}, not of ${space.signature}. Take them from the same network.`
+        })
+      )
+
+const inputTensor = (batch: Batch): tf.Tensor2D => tf.tensor2d(batch.x, [batch.examples, batch.features])
+
+const fits = <S extends string>({ network }: Conditional<S>, batch: Batch) =>
+  batch.features === network.features
+    ? Effect.void
+    : Effect.fail(
+        new ShapeMismatch({
+          what: "features of x",
+          expected: String(network.features),
+          actual: String(batch.features),
+          message: `The data has ${batch.features} features and the network ${network.space.signature} takes ${network.features}. Give both the same number.`
+        })
+      )
+
+const finiteOutputs = (what: string, values: Float32Array) => {
+  const index = firstNonFinite(values)
+  return index < 0
+    ? Effect.succeed(values)
+    : Effect.fail(
+        new NonFinite({
+          what,
+          index,
+          value: String(values[index]),
+          message: `${what} hold ${values[index]} at index ${index}. The parameters or the inputs are too large for float32: scale them down.`
+        })
+      )
+}
+
+/** What the network says of a block of examples: z, and the distribution of y that each z stands for. */
+export interface Outputs {
+  readonly batch: Batch
+  readonly likelihood: Likelihood
+  /** `[N, C]` */
+  readonly z: Float32Array
+  /** C */
+  readonly size: number
+  /** p(y|x) of example n of the block: computed at the first call, then kept. */
+  readonly distribution: (n: number) => Distribution
+}
+
+const outputs = <S extends string>({ likelihood, network }: Conditional<S>, batch: Batch, z: Float32Array): Outputs => {
+  const size = network.outputs
+  const cache: Array<Distribution | undefined> = new Array(batch.examples)
+  return {
+    batch,
+    likelihood,
+    z,
+    size,
+    distribution: (n) => (cache[n] ??= likelihood.at(z.subarray(n * size, (n + 1) * size)))
+  }
+}
+
+/** z and p(y|x) for a batch: one forward pass. *Fails*: `ShapeMismatch`, `NonFinite`, `TensorFailure`. */
+export const evaluate = Effect.fnUntraced(function*<S extends string>(
+  { conditional, weights }: Loaded<S>,
+  batch: Batch
+): Effect.fn.Return<Outputs, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
+  yield* fits(conditional, batch)
+  const device = yield* Device
+  const output = yield* device.compute("forward", (keep) =>
+    keep(Network.forward(conditional.network.layers, weights, inputTensor(batch)))
+  )
+  const [z] = yield* device.read("forward", [output])
+  return outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
+}, Effect.scoped)
+
+/** A network linearised at a block of x. Its tensors live in the Scope in which it was made. */
+export interface Linearization<S extends string> {
+  readonly outputs: Outputs
+  /**
+   * The scores for cotangents `[K, N, C]` of z, all of them pulled back at once: K N backpropagations.
+   *
+   * *Cost*: two thirds of K forward-and-backward passes. *Fails*: `TensorFailure`, `ShapeMismatch`, `NonFinite`.
+   */
+  readonly backprop: (
+    cotangents: Float32Array,
+    columns: number
+  ) => Effect.Effect<Scores<S>, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope>
+  /** J v, `[N, C]`: the change of z for a tangent, layer by layer. *Cost*: two forward passes. */
+  readonly pushforward: (
+    tangent: Tangent<S>
+  ) => Effect.Effect<Float32Array, TensorFailure | ShapeMismatch | NonFinite, Device>
+}
+
+/** One forward pass whose tape the Scope keeps. *Fails*: `ShapeMismatch`, `NonFinite`, `TensorFailure`. */
+export const linearize = Effect.fnUntraced(function*<S extends string>(
+  { conditional, weights }: Loaded<S>,
+  batch: Batch
+): Effect.fn.Return<
+  Linearization<S>,
+  TensorFailure | ShapeMismatch | NonFinite,
+  Device | Scope.Scope
+> {
+  yield* fits(conditional, batch)
+  const device = yield* Device
+  const { network } = conditional
+  const map = yield* device.compute("linearize", (keep) => {
+    const made = Network.linearize(network.layers, network.space, weights, inputTensor(batch))
+    for (const tensor of new Set(made.tape)) keep(tensor)
+    return made
+  })
+  const [z] = yield* device.read("linearize", [map.output])
+  const outs = outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
+  return {
+    outputs: outs,
+    backprop: (cotangents, columns) => backprop(network.space, map, batch.examples, network.outputs, cotangents, columns),
+    pushforward: (tangent) => pushforward(conditional, map, tangent)
+  }
+})
+
+const backprop = Effect.fnUntraced(function*<S extends string>(
+  space: Network.Network<S>["space"],
+  map: Network.LinearizedNetwork,
+  examples: number,
+  outputSize: number,
+  cotangents: Float32Array,
+  columns: number
+): Effect.fn.Return<Scores<S>, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
+  const due = columns * examples * outputSize
+  if (cotangents.length !== due) {
+    return yield* new ShapeMismatch({
+      what: "cotangents",
+      expected: `${columns} x ${examples} x ${outputSize}`,
+      actual: String(cotangents.length),
+      message: `${cotangents.length} numbers are no cotangents of ${columns} columns, ${examples} examples and ${outputSize} outputs. Give ${due}.`
+    })
+  }
+  yield* finiteOutputs("cotangents", cotangents)
+  const device = yield* Device
+  const layers = yield* device.compute("backprop", (keep) => {
+    const scores = map.scores(tf.tensor3d(cotangents, [columns, examples, outputSize]))
+    // The inputs are on the linearisation's tape already.
+    for (const score of scores) keep(score.cotangent)
+    return scores
+  })
+  return { space, examples, columns, layers }
+})
+
+const pushforward = Effect.fnUntraced(function*<S extends string>(
+  conditional: Conditional<S>,
+  map: Network.LinearizedNetwork,
+  tangent: Tangent<S>
+): Effect.fn.Return<Float32Array, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
+  yield* sameSpace("components of the tangent", conditional.network.space, tangent.space.signature)
+  const device = yield* Device
+  const direction = yield* upload(conditional.network.space, tangent.values)
+  const change = yield* device.compute("pushforward", (keep) => keep(map.pushforward(direction)))
+  const [values] = yield* device.read("pushforward", [change])
+  return yield* finiteOutputs("changes of the outputs", values!)
+}, Effect.scoped)
+
+/** `sum_{k,n}` of the gradients, as numbers. *Fails*: `TensorFailure`. */
+export const sumScores = Effect.fnUntraced(function*<S extends string>(
+  scores: Scores<S>
+): Effect.fn.Return<Float32Array, TensorFailure, Device | Scope.Scope> {
+  const device = yield* Device
+  const sums = yield* device.compute("sum of scores", (keep) => scores.layers.map((score) => keep(summedGradient(score))))
+  const parts = yield* device.read("sum of scores", sums)
+  const values = new Float32Array(scores.space.size)
+  for (const [i, { block }] of scores.layers.entries()) values.set(parts[i]!, block.offset)
+  return values
+}, Effect.scoped)
+
+/**
+ * The data's labels of a batch, checked against the likelihood of a network of so many outputs.
+ *
+ * *Fails*: `MissingLabels`, `ShapeMismatch`, `InvalidLabel`.
+ */
+export const checkedLabels = (
+  likelihood: Likelihood,
+  outputs: number,
+  { examples, indices, labels }: Batch
+): Effect.Effect<Labels, MissingLabels | ShapeMismatch | InvalidLabel> => {
+  if (labels === undefined) {
+    return Effect.fail(
+      new MissingLabels({
+        what: "y",
+        message: "The data has no labels, and this needs the data's own. Give the DataSource a y."
+      })
+    )
+  }
+  const due = likelihood.labelSize(outputs)
+  if (labels.labelSize !== due) {
+    return Effect.fail(
+      new ShapeMismatch({
+        what: "y",
+        expected: `${due} for each example`,
+        actual: String(labels.labelSize),
+        message: `y has ${labels.labelSize} numbers for each example and the likelihood ${likelihood.name} takes ${due}. Give y that shape.`
+      })
+    )
+  }
+  for (let n = 0; n < examples; n++) {
+    const wrong = likelihood.invalid(labels.values.subarray(n * due, (n + 1) * due), outputs, indices[n]!)
+    if (wrong !== undefined) return Effect.fail(wrong)
+  }
+  return Effect.succeed(labels)
+}

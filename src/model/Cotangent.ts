@@ -1,0 +1,23 @@
+/** A linear function of a movement in parameter space: a gradient. A Fisher applied to a tangent gives one. */
+import { type Vector, vectorValues } from "./internal/vector.ts"
+import type { ParamSpace } from "./ParamSpace.ts"
+import type { Tangent } from "./Tangent.ts"
+
+/** A linear function of a movement in parameter space: a gradient. A Fisher applied to a tangent gives one. */
+export interface Cotangent<S extends string> extends Vector<S> {
+  readonly _tag: "Cotangent"
+}
+
+/** Makes one from its `[P]` numbers, copied to float32. *Throws* `ShapeMismatch`, `NonFinite`. */
+export const make = <S extends string>(space: ParamSpace<S>, values: ArrayLike<number>): Cotangent<S> => ({
+  _tag: "Cotangent",
+  space,
+  values: vectorValues(space, "components of a cotangent", values)
+})
+
+/** `<gradient, update>`: the first-order change of the function whose gradient it is. Summed in float64. */
+export const pair = <S extends string>(self: Cotangent<S>, update: Tangent<S>): number => {
+  let sum = 0
+  for (let i = 0; i < self.values.length; i++) sum += self.values[i]! * update.values[i]!
+  return sum
+}

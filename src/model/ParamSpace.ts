@@ -1,0 +1,35 @@
+/**
+ * The parameter space of a network: which numbers it has, and how they lie in one flat vector.
+ *
+ * The layout is tfjs's: layer after layer, a dense layer's kernel `[in, out]` row-major, then its bias `[out]`. So the block of a
+ * dense layer is one row-major matrix `[in + 1, out]`, the bias its last row.
+ *
+ * `S`, the network's signature, keeps the vectors of different networks apart. Of the three kinds of vector, `Params` are points,
+ * a `Tangent` is a direction of movement (an update) and a `Cotangent` a linear function of one (a gradient). The Fisher maps
+ * tangents to cotangents, its inverse maps them back.
+ */
+declare const Space: unique symbol
+
+/** One layer's part of the flat vector: a row-major matrix of `rows` x `columns`, its last row the bias if there is one. */
+export interface ParamBlock {
+  /** The layer that it belongs to, such as `"0 dense(64)"`. */
+  readonly layer: string
+  readonly offset: number
+  readonly rows: number
+  readonly columns: number
+  readonly bias: boolean
+}
+
+/** A parameter space without its name in the types: for what is the same in every network. */
+export interface Layout {
+  /** The network's layers in one line, such as `"784 > dense(64) > tanh > dense(10)"`. */
+  readonly signature: string
+  readonly blocks: ReadonlyArray<ParamBlock>
+  /** How many parameters: P. */
+  readonly size: number
+}
+
+/** `S` is a phantom, and invariant: vectors of two networks have no common type. */
+export interface ParamSpace<S extends string> extends Layout {
+  readonly [Space]?: (_: S) => S
+}

@@ -1,0 +1,23 @@
+/** A point of parameter space: the weights and biases of a network. */
+import { type Vector, vectorValues } from "./internal/vector.ts"
+import type { ParamSpace } from "./ParamSpace.ts"
+import type { Tangent } from "./Tangent.ts"
+
+/** A point of parameter space: the weights and biases of a network. */
+export interface Params<S extends string> extends Vector<S> {
+  readonly _tag: "Params"
+}
+
+/** Makes one from its `[P]` numbers, copied to float32. *Throws* `ShapeMismatch`, `NonFinite`. */
+export const make = <S extends string>(space: ParamSpace<S>, values: ArrayLike<number>): Params<S> => ({
+  _tag: "Params",
+  space,
+  values: vectorValues(space, "parameters", values)
+})
+
+/** The point that is reached from `self` by `scale` times `update`. *Throws* `NonFinite` where float32 overflows. */
+export const move = <S extends string>(self: Params<S>, update: Tangent<S>, scale = 1): Params<S> =>
+  make(
+    self.space,
+    self.values.map((value, i) => value + scale * update.values[i]!)
+  )

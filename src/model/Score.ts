@@ -1,0 +1,105 @@
+/**
+ * The score of a layer: the gradients of its parameters for every example and every column of cotangents, not multiplied out.
+ *
+ * A dense layer s = W^T a + b has, for the cotangent g of s, the gradient abar g^T, with abar = [a; 1]. So the pair (a, g) says
+ * all of it in far fewer numbers, and what a structure needs (outer products of gradients, their squares, Kronecker factors) is
+ * computed from the pair. This is the *outer* form. A layer with shared weights (a convolution, a sequence) sums abar g^T over its
+ * T positions.
+ *
+ * A layer knows this form and no structure; a structure knows this form and no layer.
+ */
+import * as tf from "@tensorflow/tfjs"
+import type { Layout, ParamBlock, ParamSpace } from "./ParamSpace.ts"
+
+/** Gradients [K, N, in(+1), out] as the sums over T positions of abar[n, t] g[k, n, t]^T. Tensors of the stage that made it. */
+export interface OuterScore {
+  readonly _tag: "Outer"
+  readonly block: ParamBlock
+  readonly positions: number
+  /** `[N T, in]`. */
+  readonly input: tf.Tensor2D
+  /** `[K, N T, out]`. */
+  readonly cotangent: tf.Tensor3D
+}
+
+/** One form today; scale and shift of a normalisation will be another. */
+export type Score = OuterScore
+
+/** The scores of a block of examples for one set of cotangents, whatever the network. */
+export interface BlockScores {
+  readonly space: Layout
+  /** How many examples: N. */
+  readonly examples: number
+  /** How many cotangents an example has: K. */
+  readonly columns: number
+  /** One for each block of the space, in its order. */
+  readonly layers: ReadonlyArray<Score>
+}
+
+/** The same, of the network of signature `S`. */
+export interface Scores<S extends string> extends BlockScores {
+  readonly space: ParamSpace<S>
+}
+
+/** abar `[N T, in(+1)]`: the input with a trailing 1 where the layer has a bias. */
+export const augmentedInput = ({ input, block }: OuterScore): tf.Tensor2D => {
+  if (!block.bias) return input
+  const ones = tf.ones([input.shape[0], 1]) as tf.Tensor2D
+  return block.rows === 1 ? ones : input.concat(ones, 1)
+}
+
+/** The cotangents of all columns below each other, `[K N T, out]`. */
+export const stackedCotangent = ({ cotangent }: OuterScore): tf.Tensor2D =>
+  cotangent.reshape([cotangent.shape[0] * cotangent.shape[1], cotangent.shape[2]])
+
+/** `sum_{k,n} gradient`, `[in(+1), out]`. Cost: one product. */
+export const summedGradient = (score: OuterScore): tf.Tensor2D =>
+  tf.matMul(augmentedInput(score), tf.sum(score.cotangent, 0), true, false)
+
+/**
+ * Every gradient written out for the columns `[from, to)`, `[(to - from) N, P_layer]`.
+ * Cost: (to - from) N P_layer floats.
+ */
+export const gradients = (score: OuterScore, from: number, to: number): tf.Tensor2D => {
+  const abar = augmentedInput(score)
+  const columns = to - from
+  const [, rows, out] = score.cotangent.shape
+  const examples = rows / score.positions
+  const g = tf.slice(score.cotangent, [from, 0, 0], [columns, rows, out])
+  const size = score.block.rows * score.block.columns
+  if (score.positions === 1) {
+    return tf.mul(abar.reshape([1, rows, -1, 1]), g.reshape([columns, rows, 1, out])).reshape([columns * rows, size])
+  }
+  const a4 = abar.reshape([1, examples, score.positions, -1]).tile([columns, 1, 1, 1])
+  return tf
+    .matMul(a4, g.reshape([columns, examples, score.positions, out]), true, false)
+    .reshape([columns * examples, size])
+}
+
+/**
+ * `sum_{k,n} gradient^2`, elementwise, `[in(+1), out]`.
+ *
+ * With one position it is (abar^2)^T (sum_k g^2): one product, and no gradient is written out.
+ */
+export const summedSquares = (score: OuterScore): tf.Tensor2D => {
+  if (score.positions === 1) {
+    return tf.matMul(tf.square(augmentedInput(score)), tf.sum(tf.square(score.cotangent), 0), true, false)
+  }
+  const columns = score.cotangent.shape[0]
+  const { rows, columns: out } = score.block
+  const perColumn = Array.from({ length: columns }, (_, k) => tf.sum(tf.square(gradients(score, k, k + 1)), 0))
+  return tf.addN(perColumn).reshape<tf.Tensor2D>([rows, out])
+}
+
+/** `(1/T) sum_{n,t} abar abar^T`, `[in(+1), in(+1)]`: N times the Kronecker factor A (K-FAC, expand). */
+export const inputMoment = (score: OuterScore): tf.Tensor2D => {
+  const abar = augmentedInput(score)
+  const moment: tf.Tensor2D = tf.matMul(abar, abar, true, false)
+  return score.positions === 1 ? moment : tf.div<tf.Tensor2D>(moment, score.positions)
+}
+
+/** `sum_{k,n,t} g g^T`, `[out, out]`: N times the Kronecker factor G. */
+export const cotangentMoment = (score: OuterScore): tf.Tensor2D => {
+  const g = stackedCotangent(score)
+  return tf.matMul(g, g, true, false)
+}

@@ -1,0 +1,15 @@
+/** A direction of movement in parameter space: an update. The inverse of a Fisher gives one. */
+import { type Vector, vectorValues } from "./internal/vector.ts"
+import type { ParamSpace } from "./ParamSpace.ts"
+
+/** A direction of movement in parameter space: an update. The inverse of a Fisher gives one. */
+export interface Tangent<S extends string> extends Vector<S> {
+  readonly _tag: "Tangent"
+}
+
+/** Makes one from its `[P]` numbers, copied to float32. *Throws* `ShapeMismatch`, `NonFinite`. */
+export const make = <S extends string>(space: ParamSpace<S>, values: ArrayLike<number>): Tangent<S> => ({
+  _tag: "Tangent",
+  space,
+  values: vectorValues(space, "components of a tangent", values)
+})

@@ -1,0 +1,60 @@
+/**
+ * Bernoulli: y is C independent bits, z are their logits, p = sigmoid(z).
+ *
+ * *Math*: score = y - p; Lambda = diag(p (1 - p)).
+ */
+import { InvalidLabel } from "../../Errors.ts"
+import { bernoulli as drawBernoulli } from "../../random/Distributions.ts"
+import { diagonalMatrix } from "../internal/matrix.ts"
+import type { Distribution, Likelihood } from "../Likelihood.ts"
+
+const sigmoid = (z: number): number => {
+  if (z >= 0) return 1 / (1 + Math.exp(-z))
+  const e = Math.exp(z)
+  return e / (1 + e)
+}
+
+/** log(1 + exp(z)) without overflow. */
+const softplus = (z: number): number => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)))
+
+const at = (logits: ArrayLike<number>): Distribution => {
+  const z = Float64Array.from(logits)
+  const p = z.map(sigmoid)
+  // p (1 - p) as sigmoid(z) sigmoid(-z): 1 - p would be 0 for a large z.
+  const deviation = z.map((value, c) => Math.sqrt(p[c]! * sigmoid(-value)))
+  return {
+    logProbability: (y) => z.reduce((sum, value, c) => sum - softplus(y[c] === 1 ? -value : value), 0),
+    score: (y) => z.map((value, c) => (y[c] === 1 ? sigmoid(-value) : -p[c]!)),
+    sample: (uniform) => p.map((pc) => drawBernoulli(uniform(), pc)),
+    fisher: () => diagonalMatrix(deviation.map((d) => d * d)),
+    factor: () => diagonalMatrix(deviation),
+    // p (log p - log q) + (1 - p) (log(1 - p) - log(1 - q)), with log p = -softplus(-z) and log(1 - p) = -softplus(z).
+    klDivergence: (other) =>
+      z.reduce((sum, value, c) => {
+        const q = other[c]!
+        const one = p[c]! === 0 ? 0 : p[c]! * (softplus(-q) - softplus(-value))
+        const zero = sigmoid(-value) === 0 ? 0 : sigmoid(-value) * (softplus(q) - softplus(value))
+        return sum + one + zero
+      }, 0)
+  }
+}
+
+/** y is C numbers 0 or 1; z are C logits. */
+export const bernoulli: Likelihood = {
+  name: "bernoulli",
+  labelSize: (outputs) => outputs,
+  columns: (outputs) => outputs,
+  misfit: () => undefined,
+  invalid: (y, _, example) => {
+    const wrong = Array.from(y).find((bit) => bit !== 0 && bit !== 1)
+    return wrong === undefined
+      ? undefined
+      : new InvalidLabel({
+          likelihood: "bernoulli",
+          example,
+          value: String(wrong),
+          message: `A label of example ${example} is ${wrong}. A Bernoulli label is 0 or 1.`
+        })
+  },
+  at
+}

@@ -1,0 +1,92 @@
+/**
+ * Categorical: y is one of C classes, z are logits, p = softmax(z).
+ *
+ * *Math*: score = e_y - p; Lambda = diag(p) - p p^T, of rank C - 1.
+ */
+import { InvalidLabel, ShapeMismatch } from "../../Errors.ts"
+import { categorical as drawCategorical } from "../../random/Distributions.ts"
+import type { Distribution, Likelihood } from "../Likelihood.ts"
+
+/** log softmax(z), `[C]`. */
+const logSoftmax = (z: ArrayLike<number>): Float64Array => {
+  let max = Number.NEGATIVE_INFINITY
+  for (let c = 0; c < z.length; c++) max = Math.max(max, z[c]!)
+  let sum = 0
+  for (let c = 0; c < z.length; c++) sum += Math.exp(z[c]! - max)
+  const logSum = Math.log(sum)
+  // (z - max) first: the sum max + logSum would cost the digits of large logits.
+  return Float64Array.from(z, (value) => value - max - logSum)
+}
+
+/**
+ * The Cholesky factor of diag(p) - p p^T in closed form, `[C - 1, C]`, column after column.
+ *
+ * With R_k = sum_{j > k} p_j (R_{-1} = 1): S_kk = sqrt(p_k R_k / R_{k-1}) and S_ik = -(p_i / R_k) S_kk for i > k. Every ratio is at
+ * most 1, so nothing overflows; a class of probability 0 gives a column of zeros.
+ *
+ * *Source*: Tanabe and Sagae 1992 (exact Cholesky decomposition of the multinomial covariance).
+ */
+const multinomialFactor = (p: Float64Array): Float64Array => {
+  const classes = p.length
+  const rest = new Float64Array(classes)
+  for (let c = classes - 2; c >= 0; c--) rest[c] = rest[c + 1]! + p[c + 1]!
+  const factor = new Float64Array((classes - 1) * classes)
+  for (let k = 0; k < classes - 1; k++) {
+    const after = rest[k]!
+    const before = after + p[k]!
+    if (after === 0 || p[k] === 0) continue
+    const pivot = Math.sqrt(p[k]! * (after / before))
+    factor[k * classes + k] = pivot
+    for (let i = k + 1; i < classes; i++) factor[k * classes + i] = -(p[i]! / after) * pivot
+  }
+  return factor
+}
+
+const at = (z: ArrayLike<number>): Distribution => {
+  const logP = logSoftmax(z)
+  const p = logP.map(Math.exp)
+  return {
+    logProbability: (y) => logP[y[0]!]!,
+    score: (y) => p.map((pc, c) => (c === y[0] ? 1 - pc : -pc)),
+    sample: (uniform) => Float64Array.of(drawCategorical(uniform(), p)),
+    fisher: () => {
+      const classes = p.length
+      const lambda = new Float64Array(classes * classes)
+      for (let i = 0; i < classes; i++) {
+        for (let j = 0; j < classes; j++) lambda[i * classes + j] = (i === j ? p[i]! : 0) - p[i]! * p[j]!
+      }
+      return lambda
+    },
+    factor: () => multinomialFactor(p),
+    klDivergence: (other) => {
+      const logQ = logSoftmax(other)
+      return p.reduce((sum, pc, c) => (pc === 0 ? sum : sum + pc * (logP[c]! - logQ[c]!)), 0)
+    }
+  }
+}
+
+/** y is a class index 0 ... C - 1; z are C >= 2 logits. */
+export const categorical: Likelihood = {
+  name: "categorical",
+  labelSize: () => 1,
+  columns: (outputs) => outputs - 1,
+  misfit: (outputs) =>
+    outputs >= 2
+      ? undefined
+      : new ShapeMismatch({
+          what: "outputs of a categorical network",
+          expected: "at least 2",
+          actual: String(outputs),
+          message: `A categorical likelihood over ${outputs} class says nothing. Give the network at least 2 outputs, or use Likelihood.bernoulli.`
+        }),
+  invalid: (y, outputs, example) =>
+    Number.isInteger(y[0]) && y[0]! >= 0 && y[0]! < outputs
+      ? undefined
+      : new InvalidLabel({
+          likelihood: "categorical",
+          example,
+          value: String(y[0]),
+          message: `The label of example ${example} is ${y[0]}. A categorical label is a class index from 0 to ${outputs - 1}.`
+        }),
+  at
+}

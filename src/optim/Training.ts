@@ -1,0 +1,226 @@
+/**
+ * Training by natural gradient, as a stream of what each step did.
+ *
+ * A step takes the next batch of the source, linearises the network there once, and from that one linearisation gets both the
+ * gradient on the data's own labels and the sums of the Fisher on labels drawn from the model. The sums are a moving average over
+ * steps; the Fisher is finished from them, and its factorisations are computed anew, every `refresh` steps.
+ *
+ * The stream has no end: take from it what you want (`Stream.take`, `Stream.takeUntil`). The source's passes follow one another.
+ */
+import { Effect, Result, Schema, type Scope, Stream } from "effect"
+import { EmptyData, type InvalidLabel, type MissingLabels, type NonFinite } from "../Errors.ts"
+import * as Accumulator from "../fisher/Accumulator.ts"
+import type { Damping } from "../fisher/Damping.ts"
+import { type EstimateError, sampledSums } from "../fisher/Estimate.ts"
+import * as Fisher from "../fisher/Fisher.ts"
+import type { Structure } from "../fisher/Structure.ts"
+import type { Batch } from "../model/Batch.ts"
+import { checkedLabels, type Conditional, linearize, load } from "../model/Conditional.ts"
+import * as Cotangent from "../model/Cotangent.ts"
+import * as Params from "../model/Params.ts"
+import * as Tangent from "../model/Tangent.ts"
+import { Decay, decode, Positive, PositiveInt } from "../Options.ts"
+import { labelGradient } from "../sampling/Averages.ts"
+import { type DataError, DataSource } from "../sampling/DataSource.ts"
+import type { Sampler } from "../sampling/Sampler.ts"
+import { Device } from "../tensor/Device.ts"
+import * as NaturalGradient from "./NaturalGradient.ts"
+
+/**
+ * `learningRate`, `maxKL`: as for `NaturalGradient.step`. `momentum`: how much of the last update is added to this one, 0 unless
+ * said. `average`: the weight of the past in the Fisher's moving average, a step, 0.95 unless said. `refresh`: steps between two
+ * Fishers, 1 unless said; the sums are averaged at every `sampleEvery`-th step, 1 unless said.
+ */
+export const TrainingOptions = Schema.Struct({
+  learningRate: Positive,
+  maxKL: Schema.optionalKey(Positive),
+  momentum: Schema.optionalKey(Decay),
+  average: Schema.optionalKey(Decay),
+  refresh: Schema.optionalKey(PositiveInt),
+  sampleEvery: Schema.optionalKey(PositiveInt)
+})
+
+/** What one step did. */
+export interface Report<S extends string> {
+  /** Counted from 1. */
+  readonly step: number
+  /** Examples that the steps have taken so far. */
+  readonly examples: number
+  /** Mean negative log-likelihood of the batch before the step, in nats. */
+  readonly loss: number
+  /** The parameters after the step. */
+  readonly params: Params.Params<S>
+  readonly update: Tangent.Tangent<S>
+  readonly updateNorm: number
+  /** d^T F d / 2 of the update d, by the Fisher in use, in nats. */
+  readonly predictedKL: number
+  /** How much the quadratic model of the batch's loss falls, in nats. */
+  readonly predictedDecrease: number
+  /** The learning rate of the step, after `maxKL`. */
+  readonly learningRate: number
+}
+
+export type TrainingError = EstimateError | MissingLabels | InvalidLabel | Fisher.OperationError
+
+/** What the Fisher of a training with this damping must be able to do. */
+export type Needed<D extends Damping> = Fisher.SolveWith<D> | "apply"
+
+/** The options, with the structure of the Fisher and its damping, which have no default. */
+export type Settings<D extends Damping> = typeof TrainingOptions.Type & {
+  readonly structure: Structure<Needed<D>>
+  readonly damping: D
+}
+
+interface State<S extends string, D extends Damping> {
+  readonly step: number
+  readonly examples: number
+  readonly params: Params.Params<S>
+  readonly sums: Accumulator.Accumulator<S, Needed<D>>
+  readonly fisher: Fisher.Fisher<S, Needed<D>> | undefined
+  readonly velocity: Tangent.Tangent<S> | undefined
+}
+
+/**
+ * Steps of natural gradient from `params` on, one for each batch of the source.
+ *
+ * *Fails*: as `Fisher.estimate`, `Fisher.solve` and `Conditional.gradient` do; `InvalidArgument` for an option outside its range.
+ * *Cost* of a step: a forward pass, a backward pass for the gradient and for each column of the sampler, a solve and a product.
+ */
+export const run = <S extends string, const D extends Damping>(
+  conditional: Conditional<S>,
+  params: Params.Params<S>,
+  options: Settings<D>
+): Stream.Stream<Report<S>, TrainingError, DataSource | Sampler | Device> => {
+  const { damping, structure, ...rest } = options
+  return Stream.unwrap(
+    Effect.fromResult(decode(TrainingOptions, rest)).pipe(
+      Effect.map((settings) =>
+        batches.pipe(
+          Stream.mapAccumEffect(
+            (): State<S, D> => ({
+              step: 0,
+              examples: 0,
+              params,
+              sums: Accumulator.empty(structure, conditional.network.space),
+              fisher: undefined,
+              velocity: undefined
+            }),
+            (state, batch) => step(conditional, { ...settings, damping, structure }, state, batch)
+          )
+        )
+      )
+    )
+  )
+}
+
+/** The batches of pass after pass. *Fails* `EmptyData` where a pass has none: the next would have none either. */
+const batches: Stream.Stream<Batch, DataError | EmptyData, DataSource> = Stream.unwrap(
+  DataSource.useSync((source) =>
+    Stream.iterate(0, (pass) => pass + 1).pipe(
+      Stream.flatMap((pass) =>
+        source.pass(pass).pipe(
+          Stream.filter((batch) => batch.examples > 0),
+          Stream.orElseIfEmpty(() =>
+            Stream.fail(
+              new EmptyData({
+                what: source.name,
+                message: `Pass ${pass} of the data source ${source.name} gave no example. Training needs at least one.`
+              })
+            )
+          )
+        )
+      )
+    )
+  )
+)
+
+
+const step = Effect.fnUntraced(function*<S extends string, D extends Damping>(
+  conditional: Conditional<S>,
+  settings: Settings<D>,
+  state: State<S, D>,
+  batch: Batch
+): Effect.fn.Return<
+  readonly [State<S, D>, ReadonlyArray<Report<S>>],
+  TrainingError,
+  Sampler | Device
+> {
+  const { refresh = 1, sampleEvery = 1 } = settings
+  const sampling = state.step % sampleEvery === 0
+  const measured = yield* measure(conditional, settings, state, batch, sampling)
+  const { kernels } = yield* Device
+  const fisher =
+    state.fisher === undefined || state.step % refresh === 0
+      ? yield* Effect.fromResult(Accumulator.finish(measured.sums, kernels))
+      : state.fisher
+  const taken = yield* Effect.fromResult(advance(settings, state, fisher, measured.gradient))
+  const next: State<S, D> = {
+    step: state.step + 1,
+    examples: state.examples + batch.examples,
+    params: taken.params,
+    sums: measured.sums,
+    fisher,
+    velocity: taken.update
+  }
+  yield* Effect.yieldNow
+  return [next, [{ ...taken, step: next.step, examples: next.examples, loss: measured.loss }]]
+})
+
+/** The loss and the gradient of the batch, and the moving average with the batch's own sums in it, from one linearisation. */
+const measure = Effect.fnUntraced(function*<S extends string, D extends Damping>(
+  conditional: Conditional<S>,
+  { average = 0.95, structure }: Settings<D>,
+  state: State<S, D>,
+  batch: Batch,
+  sampling: boolean
+): Effect.fn.Return<
+  {
+    readonly loss: number
+    readonly gradient: Cotangent.Cotangent<S>
+    readonly sums: Accumulator.Accumulator<S, Needed<D>>
+  },
+  TrainingError,
+  Sampler | Device | Scope.Scope
+> {
+  const { likelihood, network } = conditional
+  const labels = yield* checkedLabels(likelihood, network.outputs, batch)
+  const linearization = yield* linearize(yield* load(conditional, state.params), batch)
+  const { gradient, loss } = yield* labelGradient(linearization, labels)
+  const sums = sampling
+    ? yield* Effect.fromResult(
+        Accumulator.movingAverage(state.sums, yield* sampledSums(linearization, structure, state.step), average)
+      )
+    : state.sums
+  return {
+    loss: loss / batch.examples,
+    gradient: yield* finite(() => Cotangent.make(network.space, gradient.map((value) => value / batch.examples))),
+    sums
+  }
+}, Effect.scoped)
+
+const finite = <A>(make: () => A): Effect.Effect<A, NonFinite> =>
+  Effect.try({ try: make, catch: (cause) => cause as NonFinite })
+
+/** The natural-gradient step, with momentum: the last update, weighed down, is added to it. */
+const advance = <S extends string, D extends Damping>(
+  { damping, learningRate, maxKL, momentum = 0 }: Settings<D>,
+  { params, velocity }: State<S, D>,
+  fisher: Fisher.Fisher<S, Needed<D>>,
+  gradient: Cotangent.Cotangent<S>
+): Result.Result<
+  Pick<Report<S>, "params" | "update" | "updateNorm" | "predictedKL" | "predictedDecrease" | "learningRate">,
+  TrainingError
+> =>
+  Result.gen(function*() {
+    const own = yield* NaturalGradient.step(params, gradient, fisher, {
+      learningRate,
+      damping,
+      ...(maxKL === undefined ? {} : { maxKL })
+    })
+    if (velocity === undefined || momentum === 0) return own
+    const update = yield* Result.try({
+      try: () => Tangent.make(params.space, own.update.values.map((value, i) => value + momentum * velocity.values[i]!)),
+      catch: (cause) => cause as NonFinite
+    })
+    return yield* NaturalGradient.describe(params, gradient, fisher, update, own.learningRate)
+  })

@@ -1,0 +1,236 @@
+/**
+ * Averages over the data that need one pass: the gradient, the negative log-likelihood, the KL divergence, predictions.
+ *
+ * All of them are means over examples, summed in float64 over blocks of fixed size in the order of the data.
+ */
+import { Effect, Schema, type Scope, Stream } from "effect"
+import { EmptyData, type InvalidArgument, type InvalidLabel, type MissingLabels, type NonFinite, type ShapeMismatch, type TensorFailure } from "../Errors.ts"
+import { type Batch, type Labels, type Matrix, table } from "../model/Batch.ts"
+import { checkedLabels, type Conditional, evaluate, type Linearization, linearize, load, type Loaded, type Outputs, sumScores } from "../model/Conditional.ts"
+import * as Cotangent from "../model/Cotangent.ts"
+import type { Params } from "../model/Params.ts"
+import { decode, NonNegativeInt, PositiveInt } from "../Options.ts"
+import type { Device } from "../tensor/Device.ts"
+import { blocks, defaultBlockSize, rebatch } from "./Blocks.ts"
+import { type DataError, DataSource } from "./DataSource.ts"
+import * as Draws from "./Draws.ts"
+
+/** `blockSize`: examples in a block, 256 unless said. `pass`: which pass of the source, 0 unless said. */
+export const PassOptions = Schema.Struct({
+  blockSize: Schema.optionalKey(PositiveInt),
+  pass: Schema.optionalKey(NonNegativeInt)
+})
+export type PassOptions = typeof PassOptions.Type
+
+export type AverageError = DataError | TensorFailure | EmptyData | InvalidArgument | NonFinite | ShapeMismatch
+
+/** A gradient with the loss that it is of. */
+export interface LossGradient<S extends string> {
+  /** The mean of -log p(y|x) over the examples, in nats. */
+  readonly loss: number
+  readonly gradient: Cotangent.Cotangent<S>
+}
+
+const noData = (name: string): EmptyData =>
+  new EmptyData({ what: name, message: `The data source ${name} gave no example. An average needs at least one.` })
+
+/** The mean over one pass of what `block` gives for each block; its arrays are summed in order. */
+const mean = Effect.fnUntraced(function*<E, R>(
+  options: PassOptions,
+  length: number,
+  block: (batch: Batch) => Effect.Effect<ArrayLike<number>, E, R>
+): Effect.fn.Return<Float64Array, E | DataError | EmptyData | InvalidArgument, R | DataSource> {
+  const { blockSize = defaultBlockSize, pass = 0 } = yield* Effect.fromResult(decode(PassOptions, options))
+  const source = yield* DataSource
+  const total = yield* blocks({ size: blockSize, pass }).pipe(
+    Stream.mapEffect((batch) =>
+      block(batch).pipe(
+        Effect.map((values) => ({ examples: batch.examples, values })),
+        Effect.tap(Effect.yieldNow)
+      )
+    ),
+    Stream.runFold(
+      () => ({ examples: 0, values: new Float64Array(length) }),
+      (sum, { examples, values }) => {
+        for (let i = 0; i < length; i++) sum.values[i] = sum.values[i]! + values[i]!
+        sum.examples += examples
+        return sum
+      }
+    )
+  )
+  if (total.examples === 0) return yield* noData(source.name)
+  return total.values.map((value) => value / total.examples)
+})
+
+const labelsOf = <S extends string>({ likelihood, network }: Conditional<S>, batch: Batch) =>
+  checkedLabels(likelihood, network.outputs, batch)
+
+/** `sum_n -log p(y_n|x_n)` of a block on the data's own labels. */
+const lossOf = (outputs: Outputs, labels: Labels): number => {
+  let loss = 0
+  for (let n = 0; n < outputs.batch.examples; n++) {
+    const y = labels.values.subarray(n * labels.labelSize, (n + 1) * labels.labelSize)
+    loss -= outputs.distribution(n).logProbability(y)
+  }
+  return loss
+}
+
+/**
+ * The sum of the losses on the data's own labels over a block, and its gradient.
+ *
+ * *Fails*: `MissingLabels`, `InvalidLabel`, `ShapeMismatch`, `NonFinite`, `TensorFailure`.
+ */
+export const blockGradient = Effect.fnUntraced(function*<S extends string>(
+  loaded: Loaded<S>,
+  batch: Batch
+): Effect.fn.Return<
+  { readonly loss: number; readonly gradient: Float32Array },
+  TensorFailure | ShapeMismatch | NonFinite | MissingLabels | InvalidLabel,
+  Device | Scope.Scope
+> {
+  return yield* labelGradient(yield* linearize(loaded, batch), yield* labelsOf(loaded.conditional, batch))
+}, Effect.scoped)
+
+/**
+ * The sum of the losses on some labels over a block that is linearised already, and its gradient.
+ *
+ * *Fails*: `ShapeMismatch`, `NonFinite`, `TensorFailure`.
+ */
+export const labelGradient = Effect.fnUntraced(function*<S extends string>(
+  { backprop, outputs }: Linearization<S>,
+  labels: Labels
+): Effect.fn.Return<
+  { readonly loss: number; readonly gradient: Float32Array },
+  TensorFailure | ShapeMismatch | NonFinite,
+  Device | Scope.Scope
+> {
+  const { batch } = outputs
+  const draws = Draws.Labels({
+    columns: 1,
+    labels: Float64Array.from(labels.values),
+    weights: new Float64Array(batch.examples).fill(1)
+  })
+  // The loss is -log p: its gradient is minus the sum of the scores.
+  const scores = yield* backprop(yield* Effect.fromResult(Draws.cotangents(draws, outputs)), 1)
+  const sum = yield* sumScores(scores)
+  return { loss: lossOf(outputs, labels), gradient: sum.map((value) => -value) }
+}, Effect.scoped)
+
+/**
+ * The mean negative log-likelihood of the data's own labels, and its gradient.
+ *
+ * *Math*: L = (1/N) sum_n -log p(y_n|x_n). *Units*: nats. *Cost*: a forward and a backward pass over the data.
+ * *Fails*: `MissingLabels`, `InvalidLabel`, `EmptyData`, `ShapeMismatch`, `NonFinite`, `TensorFailure` and what the source fails with.
+ */
+export const lossAndGradient = Effect.fn("Conditional.lossAndGradient")(function*<S extends string>(
+  conditional: Conditional<S>,
+  params: Params<S>,
+  options: PassOptions = {}
+): Effect.fn.Return<LossGradient<S>, AverageError | MissingLabels | InvalidLabel, DataSource | Device | Scope.Scope> {
+  const loaded = yield* load(conditional, params)
+  const { size } = conditional.network.space
+  const values = yield* mean(options, size + 1, (batch) =>
+    blockGradient(loaded, batch).pipe(
+      Effect.map(({ gradient, loss }) => {
+        const both = new Float64Array(size + 1)
+        both.set(gradient)
+        both[size] = loss
+        return both
+      })
+    )
+  )
+  const gradient = yield* Effect.try({
+    try: () => Cotangent.make(conditional.network.space, values.subarray(0, size)),
+    catch: (cause) => cause as NonFinite
+  })
+  return { loss: values[size]!, gradient }
+}, Effect.scoped)
+
+/** The gradient of the mean negative log-likelihood on the data's own labels; see `lossAndGradient`. */
+export const gradient = <S extends string>(
+  conditional: Conditional<S>,
+  params: Params<S>,
+  options: PassOptions = {}
+): Effect.Effect<
+  Cotangent.Cotangent<S>,
+  AverageError | MissingLabels | InvalidLabel,
+  DataSource | Device
+> => lossAndGradient(conditional, params, options).pipe(Effect.map((both) => both.gradient))
+
+/**
+ * The mean negative log-likelihood of the data's own labels, in nats. One forward pass.
+ *
+ * *Fails*: as `lossAndGradient`.
+ */
+export const negativeLogLikelihood = Effect.fn("Conditional.negativeLogLikelihood")(function*<S extends string>(
+  conditional: Conditional<S>,
+  params: Params<S>,
+  options: PassOptions = {}
+): Effect.fn.Return<number, AverageError | MissingLabels | InvalidLabel, DataSource | Device | Scope.Scope> {
+  const loaded = yield* load(conditional, params)
+  const [loss] = yield* mean(options, 1, (batch) =>
+    Effect.zipWith(labelsOf(conditional, batch), evaluate(loaded, batch), (labels, outputs) => [
+      lossOf(outputs, labels)
+    ])
+  )
+  return loss!
+}, Effect.scoped)
+
+/**
+ * The mean over x of KL(p_theta(.|x) || p_other(.|x)), in nats. Two forward passes.
+ *
+ * *Fails*: `EmptyData`, `ShapeMismatch`, `NonFinite`, `TensorFailure` and what the source fails with.
+ */
+export const klDivergence = Effect.fn("Conditional.klDivergence")(function*<S extends string>(
+  conditional: Conditional<S>,
+  params: Params<S>,
+  other: Params<S>,
+  options: PassOptions = {}
+): Effect.fn.Return<number, AverageError, DataSource | Device | Scope.Scope> {
+  const here = yield* load(conditional, params)
+  const there = yield* load(conditional, other)
+  const [kl] = yield* mean(options, 1, (batch) =>
+    Effect.zipWith(evaluate(here, batch), evaluate(there, batch), (from, to) => {
+      let sum = 0
+      for (let n = 0; n < batch.examples; n++) {
+        sum += from.distribution(n).klDivergence(to.z.subarray(n * to.size, (n + 1) * to.size))
+      }
+      return [sum]
+    })
+  )
+  return kl!
+}, Effect.scoped)
+
+/**
+ * z = f(x, theta) for some x, `[N, C]`: logits or means.
+ *
+ * *Fails*: `InvalidArgument`, `ShapeMismatch`, `NonFinite`, `TensorFailure`.
+ */
+export const predict = Effect.fn("Conditional.predict")(function*<S extends string>(
+  conditional: Conditional<S>,
+  params: Params<S>,
+  x: Matrix
+): Effect.fn.Return<Float32Array, TensorFailure | ShapeMismatch | NonFinite | InvalidArgument, Device | Scope.Scope> {
+  const inputs = yield* Effect.try({
+    try: () => table("x", x),
+    catch: (cause) => cause as InvalidArgument | ShapeMismatch | NonFinite
+  })
+  const loaded = yield* load(conditional, params)
+  const all: Batch = {
+    x: inputs.values,
+    examples: inputs.rows,
+    features: inputs.columns,
+    indices: Float64Array.from({ length: inputs.rows }, (_, n) => n)
+  }
+  const out = new Float32Array(inputs.rows * conditional.network.outputs)
+  yield* Stream.make(all).pipe(
+    rebatch(defaultBlockSize),
+    Stream.runForEach((batch) =>
+      evaluate(loaded, batch).pipe(
+        Effect.map(({ size, z }) => out.set(z, batch.indices[0]! * size)),
+        Effect.andThen(Effect.yieldNow)
+      )
+    )
+  )
+  return out
+}, Effect.scoped)

@@ -1,0 +1,168 @@
+/**
+ * y ~ p(y|x): how the inner expectation of the Fisher is taken, as a service.
+ *
+ * *Math*: F = E_x E_{y ~ p(y|x)}[score score^T]. A sampler replaces the inner mean by weighted draws: Monte Carlo by K draws of weight
+ * 1/K, `exact` by the columns of the output Fisher's square root, `empirical` by the data's own label (which gives the empirical
+ * Fisher: another matrix).
+ *
+ * A draw is a pure function of the seed, the round, the example's index and the number of the draw: the same whatever the batch
+ * size, the order, the concurrency or the device.
+ */
+import { Context, Effect, Layer, Schema } from "effect"
+import { InvalidArgument, type InvalidLabel, type MissingLabels, type ShapeMismatch } from "../Errors.ts"
+import { checkedLabels, type Outputs } from "../model/Conditional.ts"
+import type { Distribution } from "../model/Likelihood.ts"
+import { decode, PositiveInt, Seed } from "../Options.ts"
+import { fold, type Key, make as makeKey, uniform } from "../random/Key.ts"
+import { Cotangents, type Draws, Labels } from "./Draws.ts"
+
+export type SamplerError = MissingLabels | InvalidLabel | ShapeMismatch | InvalidArgument
+
+/** `draws`: how many for each example. `seed`: of all of them. */
+export const MonteCarloOptions = Schema.Struct({ draws: PositiveInt, seed: Seed })
+
+/** What a rule of one's own is given for one example. */
+export interface RuleInput {
+  /** p(y|x) of this example. */
+  readonly distribution: Distribution
+  /** Index of the example in the data. */
+  readonly example: number
+  /** Which estimate of a sequence this is; a training step gives its number. */
+  readonly round: number
+}
+
+/** One draw of a rule: a y and its weight. The weights of an example sum to 1. */
+export interface WeightedDraw {
+  readonly y: ArrayLike<number>
+  readonly weight: number
+}
+
+export class Sampler extends Context.Service<
+  Sampler,
+  {
+    /** With its options, such as `"monteCarlo(8 draws, seed 42)"`. */
+    readonly name: string
+    /** Draws for a block. `round` tells the estimates of a sequence apart: each has draws of its own. */
+    readonly draw: (outputs: Outputs, round: number) => Effect.Effect<Draws, SamplerError>
+  }
+>()("natgrad/Sampler") {
+  /**
+   * The exact expectation: one column for each column of the factor S of the output Fisher (C - 1 for a categorical, C for a
+   * Bernoulli and a Gaussian).
+   */
+  static readonly exact: Layer.Layer<Sampler> = Layer.succeed(Sampler, {
+    name: "exact",
+    draw: (outputs) => Effect.sync(() => exactColumns(outputs))
+  })
+
+  /**
+   * K independent draws from p(y|x) for each example, of weight 1/K.
+   *
+   * Unbiased; the standard error falls as 1/sqrt(K). *Fails*: `InvalidArgument`.
+   */
+  static readonly monteCarlo = (options: typeof MonteCarloOptions.Type): Layer.Layer<Sampler, InvalidArgument> =>
+    Layer.effect(
+      Sampler,
+      Effect.fromResult(decode(MonteCarloOptions, options)).pipe(
+        Effect.map(({ draws, seed }) => {
+          const key = makeKey(seed)
+          return Sampler.of({
+            name: `monteCarlo(${draws} draws, seed ${seed})`,
+            draw: (outputs, round) => Effect.sync(() => independentDraws(outputs, fold(key, round), draws))
+          })
+        })
+      )
+    )
+
+  /** The data's own labels, with weight 1: the empirical Fisher, which is not F. *Fails*: `MissingLabels`, `InvalidLabel`. */
+  static readonly empirical: Layer.Layer<Sampler> = Layer.succeed(Sampler, {
+    name: "empirical",
+    draw: ({ batch, likelihood, size }) =>
+      checkedLabels(likelihood, size, batch).pipe(
+        Effect.map(({ values }) =>
+          Labels({
+            columns: 1,
+            labels: Float64Array.from(values),
+            weights: new Float64Array(batch.examples).fill(1)
+          })
+        )
+      )
+  })
+
+  /**
+   * A rule of one's own: for each example some y with weights that sum to 1.
+   *
+   * Examples may have different numbers of draws. *Fails* when used: `InvalidLabel` for a y that the likelihood cannot have
+   * drawn, `InvalidArgument` for a weight below 0 or weights that do not sum to 1.
+   */
+  static readonly fromRule = (
+    name: string,
+    rule: (input: RuleInput) => ReadonlyArray<WeightedDraw>
+  ): Layer.Layer<Sampler> =>
+    Layer.succeed(Sampler, { name, draw: (outputs, round) => drawByRule(name, rule, outputs, round) })
+}
+
+const exactColumns = ({ batch: { examples }, distribution, likelihood, size }: Outputs): Draws => {
+  const columns = likelihood.columns(size)
+  const cotangents = new Float32Array(columns * examples * size)
+  for (let n = 0; n < examples; n++) {
+    const factor = distribution(n).factor()
+    for (let k = 0; k < columns; k++) {
+      for (let c = 0; c < size; c++) cotangents[(k * examples + n) * size + c] = factor[k * size + c]!
+    }
+  }
+  return Cotangents({ columns, cotangents })
+}
+
+const independentDraws = (
+  { batch: { examples, indices }, distribution, likelihood, size }: Outputs,
+  key: Key,
+  columns: number
+): Draws => {
+  const labelSize = likelihood.labelSize(size)
+  const labels = new Float64Array(columns * examples * labelSize)
+  for (let n = 0; n < examples; n++) {
+    const own = fold(key, indices[n]!)
+    for (let k = 0; k < columns; k++) {
+      let slot = 0
+      labels.set(
+        distribution(n).sample(() => uniform(own, k, slot++)),
+        (k * examples + n) * labelSize
+      )
+    }
+  }
+  return Labels({ columns, labels, weights: new Float64Array(columns * examples).fill(1 / columns) })
+}
+
+const drawByRule = Effect.fnUntraced(function*(
+  name: string,
+  rule: (input: RuleInput) => ReadonlyArray<WeightedDraw>,
+  { batch: { examples, indices }, distribution, likelihood, size }: Outputs,
+  round: number
+): Effect.fn.Return<Draws, SamplerError> {
+  const labelSize = likelihood.labelSize(size)
+  const rows = Array.from({ length: examples }, (_, n) =>
+    rule({ distribution: distribution(n), example: indices[n]!, round })
+  )
+  const columns = rows.reduce((most, row) => Math.max(most, row.length), 1)
+  const labels = new Float64Array(columns * examples * labelSize)
+  const weights = new Float64Array(columns * examples)
+  for (const [n, row] of rows.entries()) {
+    for (const [k, { weight, y }] of row.entries()) {
+      const wrong = likelihood.invalid(y, size, indices[n]!)
+      if (wrong !== undefined) return yield* wrong
+      labels.set(Array.from(y).slice(0, labelSize), (k * examples + n) * labelSize)
+      weights[k * examples + n] = weight
+    }
+    const total = row.reduce((sum, draw) => sum + (draw.weight >= 0 ? draw.weight : Number.NaN), 0)
+    if (!(Math.abs(total - 1) <= 1e-6)) {
+      const value = row.map((draw) => draw.weight).join(", ")
+      return yield* new InvalidArgument({
+        argument: "weights",
+        value,
+        message: `The sampler ${name} gave example ${indices[n]} the weights ${value}. Give weights of at least 0 that sum to 1.`
+      })
+    }
+  }
+  return Labels({ columns, labels, weights })
+})

@@ -1,0 +1,137 @@
+/**
+ * Where tensors are computed: a service that owns the tfjs backend for its lifetime.
+ *
+ * Device, backend and kernels are one choice, because the pure operations of a Fisher need the same arithmetic after the
+ * tensors are gone. Layers: `Device.wasm` (the default: npm alone, Node and browser), `Device.cpu` (plain JavaScript, for
+ * tests), `Device.auto` (the fastest that is there).
+ *
+ * tfjs keeps one current backend for the whole process. A stage makes its own backend current when it runs; when the Device is
+ * released, the backend that was current before comes back.
+ */
+import * as tf from "@tensorflow/tfjs"
+import { Context, Effect, Layer, type Scope } from "effect"
+import { DeviceUnavailable, TensorFailure } from "../Errors.ts"
+import type { Kernels } from "../kernels/Kernels.ts"
+import { reference } from "../kernels/reference.ts"
+import { makeCurrent } from "./internal/current.ts"
+import { activateWasm, wasmBackend, wasmKernels } from "./internal/wasm.ts"
+
+/** Marks a tensor as one that outlives its program; returns it. */
+export type Keep = <T extends tf.Tensor>(tensor: T) => T
+
+export class Device extends Context.Service<
+  Device,
+  {
+    /** `"wasm"`, `"cpu"`: for logs and reports. */
+    readonly name: string
+    /** The arithmetic for typed arrays that goes with this device. */
+    readonly kernels: Kernels
+    /**
+     * Runs one synchronous tensor program. The tensors that it marks with `keep` live until the Scope closes; every other one
+     * is freed when the program ends, and all of them when it throws.
+     *
+     * `keep` is for tensors that this program made: one made elsewhere has its owner already.
+     *
+     * *Fails*: `TensorFailure` with the stage's name and what was thrown.
+     */
+    readonly compute: <A>(stage: string, program: (keep: Keep) => A) => Effect.Effect<A, TensorFailure, Scope.Scope>
+    /** The values of some tensors, as typed arrays of their own. *Fails*: `TensorFailure`. */
+    readonly read: (
+      stage: string,
+      tensors: ReadonlyArray<tf.Tensor>
+    ) => Effect.Effect<ReadonlyArray<Float32Array>, TensorFailure>
+  }
+>()("natgrad/Device") {
+  /** Plain JavaScript: slow, on every machine. For tests and as a second opinion. */
+  static readonly cpu: Layer.Layer<Device, DeviceUnavailable> = Layer.effect(
+    Device,
+    Effect.suspend(() => make("cpu", "cpu", () => Promise.resolve(), reference))
+  )
+
+  /** WebAssembly, under a backend name of our own on tfjs's one wasm instance (docs/decisions/0004-device.md). */
+  static readonly wasm: Layer.Layer<Device, DeviceUnavailable> = Layer.effect(
+    Device,
+    Effect.suspend(() => make("wasm", wasmBackend, activateWasm, wasmKernels))
+  )
+
+  /** The fastest device that this machine has; one log line at level Debug says which. */
+  static readonly auto: Layer.Layer<Device, DeviceUnavailable> = Layer.effectDiscard(
+    Device.use((device) => Effect.logDebug(`natgrad computes on ${device.name}`))
+  ).pipe(Layer.provideMerge(Device.wasm))
+}
+
+/** Inside a tensor program: runs a part of it and frees all that this part made but its result. */
+export const freeing = <T extends tf.Tensor>(part: () => T): T => tf.tidy(part)
+
+const make = (
+  name: string,
+  backend: string,
+  activate: () => Promise<void>,
+  kernels: Kernels
+): Effect.Effect<typeof Device.Service, DeviceUnavailable, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.tryPromise({
+      try: async () => {
+        const previous = tf.getBackend()
+        await activate()
+        if (!(await tf.setBackend(backend))) throw new Error(`tfjs did not start its backend ${backend}`)
+        return previous
+      },
+      catch: (cause) =>
+        new DeviceUnavailable({
+          device: name,
+          message: `The device ${name} cannot start: ${String(cause)}. Provide Device.cpu, which needs nothing.`
+        })
+    }),
+    (previous) =>
+      Effect.promise(async () => {
+        if (previous && previous !== backend && tf.getBackend() === backend) await tf.setBackend(previous)
+      })
+  ).pipe(Effect.as(Device.of({ name, kernels, compute: compute(backend), read: read(backend) })))
+
+const failure = (stage: string) => (cause: unknown): TensorFailure =>
+  new TensorFailure({ stage, cause, message: `The tensor program of stage "${stage}" threw: ${String(cause)}.` })
+
+const compute =
+  (backend: string): (typeof Device.Service)["compute"] =>
+  (stage, program) =>
+    Effect.acquireRelease(
+      Effect.try({
+        try: () => {
+          makeCurrent(backend)
+          return runProgram(program)
+        },
+        catch: failure(stage)
+      }),
+      ({ kept }) => Effect.sync(() => tf.dispose(kept))
+    ).pipe(Effect.map(({ result }) => result))
+
+const runProgram = <A>(program: (keep: Keep) => A): { readonly result: A; readonly kept: Array<tf.Tensor> } => {
+  const kept: Array<tf.Tensor> = []
+  const keep: Keep = (tensor) => {
+    kept.push(tf.keep(tensor))
+    return tensor
+  }
+  let result: A
+  try {
+    // Nothing is returned through `tidy`: it walks what it is given, and steps through a typed array number by number.
+    tf.tidy(() => {
+      result = program(keep)
+    })
+  } catch (cause) {
+    tf.dispose(kept)
+    throw cause
+  }
+  return { result: result!, kept }
+}
+
+const read =
+  (backend: string): (typeof Device.Service)["read"] =>
+  (stage, tensors) =>
+    Effect.try({
+      try: () => {
+        makeCurrent(backend)
+        return tensors.map((tensor) => tensor.dataSync<"float32">())
+      },
+      catch: failure(stage)
+    })

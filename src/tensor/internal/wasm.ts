@@ -1,0 +1,121 @@
+/**
+ * tfjs's wasm backend under a name of our own, with its products mended.
+ *
+ * As shipped, a `matMul` with a transposed operand misses XNNPACK and runs at 1 to 2 GFLOPS instead of 30, and the fused product
+ * is wrong when transposed or batched with an inner dimension over 48 (the bias is added once per 48-block). Here a transposed
+ * operand is transposed first, and the fused product is taken apart. Only our name is changed: `wasm` stays as it was.
+ */
+import * as tf from "@tensorflow/tfjs"
+import "@tensorflow/tfjs-backend-wasm"
+import type { Kernels, Real } from "../../kernels/Kernels.ts"
+import { reference } from "../../kernels/reference.ts"
+import { makeCurrent } from "./current.ts"
+
+/** The name of our backend in tfjs's registry. */
+export const wasmBackend = "natgrad-wasm"
+
+let activation: Promise<void> | undefined
+
+/** Registers the backend, once in a process. Rejects where WebAssembly cannot start. */
+export const activateWasm = (): Promise<void> => (activation ??= register())
+
+const register = async (): Promise<void> => {
+  if (!(await tf.setBackend("wasm"))) throw new Error("tfjs's wasm backend did not start")
+  const instance = tf.backend()
+  tf.copyRegisteredKernels("wasm", wasmBackend)
+  replaceKernel("BatchMatMul", matMul)
+  replaceKernel("_FusedMatMul", fusedMatMul)
+  tf.registerBackend(wasmBackend, () => instance, 0)
+}
+
+type KernelParams = Parameters<tf.KernelFunc>[0]
+
+const replaceKernel = (kernelName: string, kernelFunc: tf.KernelFunc): void => {
+  const shipped = tf.getKernel(kernelName, wasmBackend)
+  tf.unregisterKernel(kernelName, wasmBackend)
+  tf.registerKernel({ ...shipped, kernelName, backendName: wasmBackend, kernelFunc })
+}
+
+const runKernel = (
+  kernelName: string,
+  backend: KernelParams["backend"],
+  inputs: tf.NamedTensorInfoMap,
+  attrs: tf.NamedAttrMap = {},
+  backendName = wasmBackend
+): tf.TensorInfo => tf.getKernel(kernelName, backendName).kernelFunc({ inputs, backend, attrs }) as tf.TensorInfo
+
+const free = (backend: KernelParams["backend"], ...tensors: ReadonlyArray<tf.TensorInfo>): void => {
+  for (const { dataId } of tensors) (backend as tf.KernelBackend).disposeData(dataId)
+}
+
+const transposed = (backend: KernelParams["backend"], x: tf.TensorInfo): tf.TensorInfo => {
+  const rank = x.shape.length
+  const perm = [...Array(rank - 2).keys(), rank - 1, rank - 2]
+  return runKernel("Transpose", backend, { x }, { perm })
+}
+
+const matMul: tf.KernelFunc = ({ inputs, backend, attrs }) => {
+  const operand = (name: "a" | "b", flag: "transposeA" | "transposeB") =>
+    attrs?.[flag] ? transposed(backend, inputs[name]!) : inputs[name]!
+  const a = operand("a", "transposeA")
+  const b = operand("b", "transposeB")
+  const out = runKernel("BatchMatMul", backend, { a, b }, { transposeA: false, transposeB: false }, "wasm")
+  free(backend, ...[a, b].filter((x) => x !== inputs["a"] && x !== inputs["b"]))
+  return out
+}
+
+/** tfjs's names of fused activations, and the kernels that compute them. */
+const activationKernels: Readonly<Record<string, string>> = {
+  relu: "Relu",
+  relu6: "Relu6",
+  elu: "Elu",
+  sigmoid: "Sigmoid",
+  leakyrelu: "LeakyRelu",
+  prelu: "Prelu"
+}
+
+const fusedMatMul: tf.KernelFunc = ({ inputs, backend, attrs }) => {
+  const activation = attrs?.["activation"] as string | null | undefined
+  const product = matMul({ inputs, backend, attrs: attrs ?? {} }) as tf.TensorInfo
+  const replaceBy = (previous: tf.TensorInfo, next: tf.TensorInfo): tf.TensorInfo => {
+    free(backend, previous)
+    return next
+  }
+  const biased = inputs["bias"]
+    ? replaceBy(product, runKernel("Add", backend, { a: product, b: inputs["bias"] }))
+    : product
+  if (!activation || activation === "linear") return biased
+  const kernel = activationKernels[activation]
+  if (kernel === undefined) throw new Error(`fused activation ${activation} is not supported on ${wasmBackend}`)
+  const operands =
+    kernel === "Prelu" ? { x: biased, alpha: inputs["preluActivationWeights"]! } : { x: biased }
+  return replaceBy(biased, runKernel(kernel, backend, operands, { alpha: attrs?.["leakyreluAlpha"] as number }))
+}
+
+/** Below this many multiplications the copies to and from the wasm heap cost more than they save. */
+const worthCopying = 2 ** 18
+
+const shaped = (x: Real, rows: number, columns: number, transpose: boolean | undefined): tf.Tensor2D =>
+  transpose
+    ? tf.transpose(tf.tensor2d(x as Float32Array, [columns, rows]))
+    : tf.tensor2d(x as Float32Array, [rows, columns])
+
+/**
+ * The reference, with large float32 products through XNNPACK. Only where all three arrays are float32: float64 asks for the
+ * precision that it names.
+ */
+export const wasmKernels: Kernels = {
+  ...reference,
+  name: "wasm",
+  gemm: (p) => {
+    const single = [p.a, p.b, p.out].every((x) => x instanceof Float32Array)
+    if (!single || p.m * p.n * p.k < worthCopying) return reference.gemm(p)
+    const current = tf.getBackend()
+    makeCurrent(wasmBackend)
+    tf.tidy(() => {
+      const out = tf.matMul(shaped(p.a, p.m, p.k, p.transposeA), shaped(p.b, p.k, p.n, p.transposeB))
+      p.out.set(out.dataSync())
+    })
+    makeCurrent(current)
+  }
+}
