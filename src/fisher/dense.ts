@@ -11,6 +11,7 @@ import { addAll, matrixVector, sumOfSquares } from "./internal/arrays.ts"
 import { dampedFactor, solveDamped } from "./internal/damped.ts"
 import { lastOf } from "./internal/lastOf.ts"
 import { freeing } from "../tensor/Device.ts"
+import { gram } from "../tensor/gram.ts"
 import type { Moments, Structure } from "./Structure.ts"
 
 /** How many numbers of written-out gradients are on the device at once. */
@@ -24,8 +25,8 @@ const reduce = ({ columns, examples, layers, space }: BlockScores): ReadonlyArra
     const to = Math.min(columns, from + atOnce)
     parts.push(
       freeing(() => {
-        const rows = tf.concat(layers.map((layer) => gradients(layer, from, to)), 1)
-        return tf.matMul(rows, rows, true, false)
+        const rows = layers.map((layer) => gradients(layer, from, to))
+        return gram(rows.length === 1 ? rows[0]! : tf.concat(rows, 1))
       })
     )
   }
