@@ -14,10 +14,11 @@ const { values } = parseArgs({
   options: { only: { type: "string", default: "a,b,d" }, rounds: { type: "string", default: "7" } }
 })
 
-const median = (times: ReadonlyArray<number>): number => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)]!
+const median = (times: ReadonlyArray<number>): number =>
+  times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)]!
 
 const time = <E>(row: Row<E>) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const start = performance.now()
     yield* row.run
     return performance.now() - start
@@ -35,12 +36,20 @@ const print = (row: Row<unknown>, times: ReadonlyArray<number>, unitTimes: Reado
     spread: Number((Math.max(...times) / Math.min(...times)).toPrecision(3)),
     u: Number((ms / median(unitTimes)).toPrecision(3))
   }
-  if (!process.stdout.isTTY) return console.log(JSON.stringify(line))
-  const cells = [line.workload, line.what.padEnd(12), line.sampler.padEnd(8), `${ms.toFixed(2)} ms`.padStart(12)]
+  if (!process.stdout.isTTY) {
+    console.log(JSON.stringify(line))
+    return
+  }
+  const cells = [
+    line.workload,
+    line.what.padEnd(12),
+    line.sampler.padEnd(8),
+    `${ms.toFixed(2)} ms`.padStart(12)
+  ]
   console.log(`${cells.join("  ")}  ${line.u.toFixed(2).padStart(7)} u  (slowest / fastest ${line.spread})`)
 }
 
-const program = Effect.gen(function*() {
+const program = Effect.gen(function* () {
   const rows = [yield* unit, ...(yield* workloads(values.only.split(",")))]
   const times = rows.map((): Array<number> => [])
   for (let round = -1; round < Number(values.rounds); round++) {

@@ -1,7 +1,19 @@
 /** The workloads: a, MLP 784-64-10 relu, n = 1000; b, MLP 10-32-32-3 tanh, n = 1000; d, MLP 784-512-512-10 relu, n = 1024. */
 import * as tf from "@tensorflow/tfjs"
 import { Effect, type Layer } from "effect"
-import { Conditional, Damping, DataSource, Device, Fisher, Key, Likelihood, NaturalGradient, Network, Sampler, Structure } from "../src/index.ts"
+import {
+  Conditional,
+  Damping,
+  DataSource,
+  Device,
+  Fisher,
+  Key,
+  Likelihood,
+  NaturalGradient,
+  Network,
+  Sampler,
+  Structure
+} from "../src/index.ts"
 
 /** One line of the table: a thing to time, on data that is ready. */
 export interface Row<E> {
@@ -19,7 +31,12 @@ const samplers: Readonly<Record<string, Layer.Layer<Sampler, unknown>>> = {
 
 const sizes = {
   a: { examples: 1000, widths: [784, 64, 10], activation: Network.relu, structures: ["diagonal", "kfac"] },
-  b: { examples: 1000, widths: [10, 32, 32, 3], activation: Network.tanh, structures: ["dense", "diagonal", "kfac"] },
+  b: {
+    examples: 1000,
+    widths: [10, 32, 32, 3],
+    activation: Network.tanh,
+    structures: ["dense", "diagonal", "kfac"]
+  },
   d: { examples: 1024, widths: [784, 512, 512, 10], activation: Network.relu, structures: ["kfac"] }
 } as const
 
@@ -31,7 +48,10 @@ const rowsOf = (workload: keyof typeof sizes) => {
   const params = Conditional.init(conditional, { seed: 1 })
   const key = Key.make(2)
   const data = DataSource.fromArrays({
-    x: { data: Float32Array.from({ length: examples * features }, (_, i) => Key.uniform(key, i, 0)), shape: [examples, features] },
+    x: {
+      data: Float32Array.from({ length: examples * features }, (_, i) => Key.uniform(key, i, 0)),
+      shape: [examples, features]
+    },
     y: Array.from({ length: examples }, (_, n) => n % conditional.network.outputs)
   })
   const gradient = Conditional.gradient(conditional, params).pipe(Effect.provide(data))
@@ -43,23 +63,31 @@ const rowsOf = (workload: keyof typeof sizes) => {
       run: Fisher.estimate(conditional, params, Structure[structure]).pipe(Effect.provide([data, layer]))
     }))
   )
-  const step = Effect.gen(function*() {
+  const step = Effect.gen(function* () {
     const g = yield* gradient
-    const fisher = yield* Fisher.estimate(conditional, params, Structure.kfac).pipe(Effect.provide([data, Sampler.exact]))
-    const solve = () => NaturalGradient.step(params, g, fisher, { learningRate: 1, damping: Damping.factored(1e-2) })
+    const fisher = yield* Fisher.estimate(conditional, params, Structure.kfac).pipe(
+      Effect.provide([data, Sampler.exact])
+    )
+    const solve = () =>
+      NaturalGradient.step(params, g, fisher, { learningRate: 1, damping: Damping.factored(1e-2) })
     solve()
     return { workload, what: "solve cached", sampler: "exact", run: Effect.sync(solve) }
   })
-  return Effect.map(step, (cached) => [{ workload, what: "gradient", sampler: "-", run: gradient }, ...fishers, cached])
+  return Effect.map(step, (cached) => [
+    { workload, what: "gradient", sampler: "-", run: gradient },
+    ...fishers,
+    cached
+  ])
 }
 
 export const workloads = (names: ReadonlyArray<string>) =>
-  Effect.forEach(Object.keys(sizes).filter((name) => names.includes(name)) as Array<keyof typeof sizes>, rowsOf).pipe(
-    Effect.map((rows) => rows.flat())
-  )
+  Effect.forEach(
+    Object.keys(sizes).filter((name) => names.includes(name)) as Array<keyof typeof sizes>,
+    rowsOf
+  ).pipe(Effect.map((rows) => rows.flat()))
 
 /** The unit: one product 4096x512 by 512x512 on the device. */
-export const unit = Effect.gen(function*() {
+export const unit = Effect.gen(function* () {
   const device = yield* Device
   const [a, b] = yield* device.compute("unit", (keep) => [
     keep(tf.ones([4096, 512]) as tf.Tensor2D),

@@ -3,7 +3,22 @@
  * maximum-likelihood fit to N observations. Two of them, beside their closed forms.
  */
 import { Effect, Result } from "effect"
-import { Conditional, Cotangent, Damping, DataSource, Device, Distributions, Fisher, Key, Likelihood, NaturalGradient, Network, Params, Sampler, Structure } from "natgrad"
+import {
+  Conditional,
+  Cotangent,
+  Damping,
+  DataSource,
+  Device,
+  Distributions,
+  Fisher,
+  Key,
+  Likelihood,
+  NaturalGradient,
+  Network,
+  Params,
+  Sampler,
+  Structure
+} from "natgrad"
 
 const observations = 1000
 const key = Key.make(11)
@@ -18,7 +33,7 @@ const classes = Array.from({ length: observations }, (_, n) =>
 )
 
 /** `steps` exact natural-gradient steps from all zeros, and the Fisher where they end. */
-const fit = Effect.fnUntraced(function*<S extends string>(
+const fit = Effect.fnUntraced(function* <S extends string>(
   density: Conditional.Conditional<S>,
   steps: number,
   damping: Damping.Absolute
@@ -47,8 +62,11 @@ const standardError = <S extends string>(
 }
 
 /** Two means with variance 4: F = I / 4, so that each has the standard error 2 / sqrt(N). One step reaches the optimum. */
-export const gaussian = Effect.gen(function*() {
-  const density = Conditional.make(Network.sequential(0, [Network.dense(2)]), Likelihood.gaussian({ variance: 4 }))
+export const gaussian = Effect.gen(function* () {
+  const density = Conditional.make(
+    Network.sequential(0, [Network.dense(2)]),
+    Likelihood.gaussian({ variance: 4 })
+  )
   const { fisher, params } = yield* fit(density, 1, Damping.absolute(0))
   const unit = Cotangent.make(density.network.space, [1, 0])
   return {
@@ -63,7 +81,7 @@ export const gaussian = Effect.gen(function*() {
  * Three classes by their logits. F = diag(p) - p p^T is singular along (1, 1, 1), which changes no probability; a little damping
  * leaves that direction alone. The probability p_k has the gradient F e_k, and the closed form sqrt(p_k (1 - p_k) / N).
  */
-export const categorical = Effect.gen(function*() {
+export const categorical = Effect.gen(function* () {
   const density = Conditional.make(Network.sequential(0, [Network.dense(3)]), Likelihood.categorical)
   const damping = Damping.absolute(1e-6)
   const { fisher, params } = yield* fit(density, 8, damping)
@@ -81,6 +99,8 @@ export const categorical = Effect.gen(function*() {
   }
 }).pipe(Effect.provide(DataSource.density({ y: classes })))
 
-export const program = Effect.all({ gaussian, categorical }).pipe(Effect.provide([Sampler.exact, Device.wasm]))
+export const program = Effect.all({ gaussian, categorical }).pipe(
+  Effect.provide([Sampler.exact, Device.wasm])
+)
 
 if (import.meta.main) console.dir(await Effect.runPromise(program), { depth: 3 })

@@ -5,7 +5,17 @@
  * classes more evenly. The estimate stays unbiased; the program measures its error beside that of as many independent draws.
  */
 import { Effect, type Layer } from "effect"
-import { Conditional, DataSource, Device, Fisher, Key, Likelihood, Network, Sampler, Structure } from "natgrad"
+import {
+  Conditional,
+  DataSource,
+  Device,
+  Fisher,
+  Key,
+  Likelihood,
+  Network,
+  Sampler,
+  Structure
+} from "natgrad"
 
 const draws = 4
 
@@ -26,18 +36,24 @@ const classifier = Conditional.make(
 const params = Conditional.init(classifier, { seed: 0 })
 
 const dense = (sampler: Layer.Layer<Sampler, unknown>) =>
-  Fisher.estimate(classifier, params, Structure.dense).pipe(Effect.map(Fisher.toDense), Effect.provide(sampler))
+  Fisher.estimate(classifier, params, Structure.dense).pipe(
+    Effect.map(Fisher.toDense),
+    Effect.provide(sampler)
+  )
 
 const error = (estimate: Float32Array, exact: Float32Array): number =>
   Math.hypot(...estimate.map((value, i) => value - exact[i]!)) / Math.hypot(...exact)
 
 /** The root-mean-square relative error over many seeds. */
 const rootMeanSquare = (sampler: (seed: number) => Layer.Layer<Sampler, unknown>, exact: Float32Array) =>
-  Effect.forEach(Array.from({ length: 50 }, (_, seed) => seed), (seed) => dense(sampler(seed))).pipe(
+  Effect.forEach(
+    Array.from({ length: 50 }, (_, seed) => seed),
+    (seed) => dense(sampler(seed))
+  ).pipe(
     Effect.map((all) => Math.sqrt(all.reduce((sum, one) => sum + error(one, exact) ** 2, 0) / all.length))
   )
 
-export const program = Effect.gen(function*() {
+export const program = Effect.gen(function* () {
   const exact = yield* dense(Sampler.exact)
   return {
     independent: yield* rootMeanSquare((seed) => Sampler.monteCarlo({ draws, seed }), exact),

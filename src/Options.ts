@@ -10,10 +10,16 @@ const number = (remedy: string, holds: (value: number) => boolean) =>
   Schema.Number.check(Schema.makeFilter((value) => holds(value) || remedy))
 
 /** A whole number of at least 1. */
-export const PositiveInt = number("Give a whole number of at least 1.", (n) => Number.isSafeInteger(n) && n >= 1)
+export const PositiveInt = number(
+  "Give a whole number of at least 1.",
+  (n) => Number.isSafeInteger(n) && n >= 1
+)
 
 /** A whole number of at least 0. */
-export const NonNegativeInt = number("Give a whole number of at least 0.", (n) => Number.isSafeInteger(n) && n >= 0)
+export const NonNegativeInt = number(
+  "Give a whole number of at least 0.",
+  (n) => Number.isSafeInteger(n) && n >= 0
+)
 
 /** A seed: any whole number from 0 to 2^53 - 1, 0 among them. */
 export const Seed = number(
@@ -34,16 +40,19 @@ const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** The options, or an `InvalidArgument` that names the field, its value and the remedy. */
 export const decode = <A>(schema: Schema.Decoder<A>, options: unknown): Result.Result<A, InvalidArgument> =>
-  Result.mapError(
-    Schema.decodeUnknownResult(schema)(options, { onExcessProperty: "error" }),
-    ({ issue }) => {
-      const first = issues(issue).issues[0]!
-      const path = (first.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
-      const argument = path.length === 0 ? "options" : path.map(String).join(".")
-      const value = String(path.reduce((at: unknown, key) => (at as Record<PropertyKey, unknown>)?.[key], options))
-      return new InvalidArgument({ argument, value, message: `${argument} is ${value}. ${first.message.replace(/\.?$/, ".")}` })
-    }
-  )
+  Result.mapError(Schema.decodeUnknownResult(schema)(options, { onExcessProperty: "error" }), ({ issue }) => {
+    const first = issues(issue).issues[0]!
+    const path = (first.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
+    const argument = path.length === 0 ? "options" : path.map(String).join(".")
+    const value = String(
+      path.reduce((at: unknown, key) => (at as Record<PropertyKey, unknown>)?.[key], options)
+    )
+    return new InvalidArgument({
+      argument,
+      value,
+      message: `${argument} is ${value}. ${first.message.replace(/\.?$/, ".")}`
+    })
+  })
 
 /** The same for the constructors of plain values. *Throws* `InvalidArgument`. */
 export const decodeOrThrow = <A>(schema: Schema.Decoder<A>, options: unknown): A =>

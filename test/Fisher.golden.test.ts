@@ -1,8 +1,17 @@
 /** Against NNGeometry's numbers (test/fixtures/nngeometry): relative error at most 1e-5, and 2e-4 for solves and what follows. */
-import { describe, expect, it } from "vitest"
+
 import { Effect, Layer, Result } from "effect"
-import { Conditional, Damping, Device, Fisher, NaturalGradient, Sampler, Structure } from "../src/index.ts"
-import { type Fixture, type SampledFixture, fixture, fixtureNames } from "./oracle/fixtures.ts"
+import { describe, expect, it } from "vitest"
+import {
+  Conditional,
+  Damping,
+  type Device,
+  Fisher,
+  NaturalGradient,
+  Sampler,
+  Structure
+} from "../src/index.ts"
+import { type Fixture, fixture, fixtureNames, type SampledFixture } from "./oracle/fixtures.ts"
 import { relativeError } from "./oracle/linear.ts"
 import { devices, rows, subject } from "./support/subject.ts"
 
@@ -17,7 +26,9 @@ const given = ({ draws }: SampledFixture): Layer.Layer<Sampler> =>
 
 /** Our loss has the Gaussian's constant, which the fixtures leave out. */
 const constant = ({ likelihood, net }: Fixture): number =>
-  likelihood.name.startsWith("gaussian") ? (net.layers.at(-1) as { units: number }).units * 0.5 * Math.log(2 * Math.PI) : 0
+  likelihood.name.startsWith("gaussian")
+    ? (net.layers.at(-1) as { units: number }).units * 0.5 * Math.log(2 * Math.PI)
+    : 0
 
 for (const [deviceName, device] of Object.entries(devices)) {
   for (const name of fixtureNames) {
@@ -25,28 +36,42 @@ for (const [deviceName, device] of Object.entries(devices)) {
       const f = fixture(name)
       const { conditional, cotangent, data, params, tangent, x } = subject(f)
       const layers = (sampler: Layer.Layer<Sampler>) => Layer.mergeAll(data, sampler, device)
-      const run = <A, E>(program: Effect.Effect<A, E, Sampler | Device | Layer.Success<typeof data>>, sampler = Sampler.exact) =>
-        Effect.runPromise(program.pipe(Effect.provide(layers(sampler))))
-      const estimate = <Op extends Structure.Operation>(structure: Structure.Structure<Op>, sampler = Sampler.exact) =>
-        run(Fisher.estimate(conditional, params, structure, { blockSize: 4 }), sampler)
+      const run = <A, E>(
+        program: Effect.Effect<A, E, Sampler | Device | Layer.Success<typeof data>>,
+        sampler = Sampler.exact
+      ) => Effect.runPromise(program.pipe(Effect.provide(layers(sampler))))
+      const estimate = <Op extends Structure.Operation>(
+        structure: Structure.Structure<Op>,
+        sampler = Sampler.exact
+      ) => run(Fisher.estimate(conditional, params, structure, { blockSize: 4 }), sampler)
       const g = cotangent(f.v)
       const v = tangent(f.v)
-      const values = <E>(result: Result.Result<{ readonly values: Float32Array }, E>) => Result.getOrThrow(result).values
+      const values = <E>(result: Result.Result<{ readonly values: Float32Array }, E>) =>
+        Result.getOrThrow(result).values
 
       it("the outputs are NNGeometry's to 1e-5", async () => {
         const z = await run(Conditional.predict(conditional, params, x))
-        expect(relativeError(z, f.outputs.flatMap((row) => Array.from(row)))).toBeLessThan(product)
+        expect(
+          relativeError(
+            z,
+            f.outputs.flatMap((row) => Array.from(row))
+          )
+        ).toBeLessThan(product)
       })
 
       it("dense: F, product, form, trace, norm to 1e-5, solve to 2e-4", async () => {
         const fisher = await estimate(Structure.dense)
         expect(relativeError(rows(Fisher.toDense(fisher)), f.dense.F)).toBeLessThan(product)
         expect(relativeError(values(Fisher.apply(fisher, v)), f.dense.mv)).toBeLessThan(product)
-        expect(relativeError(Result.getOrThrow(Fisher.quadraticForm(fisher, v)), f.dense.vTMv)).toBeLessThan(product)
+        expect(relativeError(Result.getOrThrow(Fisher.quadraticForm(fisher, v)), f.dense.vTMv)).toBeLessThan(
+          product
+        )
         expect(relativeError(Fisher.trace(fisher), f.dense.trace)).toBeLessThan(product)
         expect(relativeError(Fisher.frobeniusNorm(fisher), f.dense.frobenius)).toBeLessThan(product)
         expect(relativeError(Fisher.diagonal(fisher), f.diag.diag)).toBeLessThan(product)
-        expect(relativeError(values(Fisher.solve(fisher, g, Damping.absolute(f.regul))), f.dense.solve)).toBeLessThan(solution)
+        expect(
+          relativeError(values(Fisher.solve(fisher, g, Damping.absolute(f.regul))), f.dense.solve)
+        ).toBeLessThan(solution)
       })
 
       it("diagonal: entries, product, trace, norm to 1e-5, solve to 2e-4", async () => {
@@ -55,7 +80,9 @@ for (const [deviceName, device] of Object.entries(devices)) {
         expect(relativeError(values(Fisher.apply(fisher, v)), f.diag.mv)).toBeLessThan(product)
         expect(relativeError(Fisher.trace(fisher), f.diag.trace)).toBeLessThan(product)
         expect(relativeError(Fisher.frobeniusNorm(fisher), f.diag.frobenius)).toBeLessThan(product)
-        expect(relativeError(values(Fisher.solve(fisher, g, Damping.absolute(f.regul))), f.diag.solve)).toBeLessThan(solution)
+        expect(
+          relativeError(values(Fisher.solve(fisher, g, Damping.absolute(f.regul))), f.diag.solve)
+        ).toBeLessThan(solution)
       })
 
       it("kfac: factors, product, form, trace, norm, diagonal to 1e-5, solve_pi to 2e-4", async () => {
@@ -65,11 +92,15 @@ for (const [deviceName, device] of Object.entries(devices)) {
           expect(relativeError(rows(fisher.means[2 * l + 1]!), G_mean)).toBeLessThan(product)
         }
         expect(relativeError(values(Fisher.apply(fisher, v)), f.kfac.mv)).toBeLessThan(product)
-        expect(relativeError(Result.getOrThrow(Fisher.quadraticForm(fisher, v)), f.kfac.vTMv)).toBeLessThan(product)
+        expect(relativeError(Result.getOrThrow(Fisher.quadraticForm(fisher, v)), f.kfac.vTMv)).toBeLessThan(
+          product
+        )
         expect(relativeError(Fisher.trace(fisher), f.kfac.trace)).toBeLessThan(product)
         expect(relativeError(Fisher.frobeniusNorm(fisher), f.kfac.frobenius)).toBeLessThan(product)
         expect(relativeError(Fisher.diagonal(fisher), f.kfac.diag)).toBeLessThan(product)
-        expect(relativeError(values(Fisher.solve(fisher, g, Damping.factored(f.regul))), f.kfac.solve_pi)).toBeLessThan(solution)
+        expect(
+          relativeError(values(Fisher.solve(fisher, g, Damping.factored(f.regul))), f.kfac.solve_pi)
+        ).toBeLessThan(solution)
       })
 
       it("the natural-gradient step: loss, gradient to 1e-5; direction, parameters, loss after to 2e-4", async () => {
@@ -80,13 +111,27 @@ for (const [deviceName, device] of Object.entries(devices)) {
         const absolute = { learningRate: due.lr, damping: Damping.absolute(due.damping) }
         const factored = { learningRate: due.lr, damping: Damping.factored(due.damping) }
         const steps = [
-          [due.dense, NaturalGradient.step(params, before.gradient, await estimate(Structure.dense), absolute)],
-          [due.diag, NaturalGradient.step(params, before.gradient, await estimate(Structure.diagonal), absolute)],
-          [due.kfac_pi, NaturalGradient.step(params, before.gradient, await estimate(Structure.kfac), factored)]
+          [
+            due.dense,
+            NaturalGradient.step(params, before.gradient, await estimate(Structure.dense), absolute)
+          ],
+          [
+            due.diag,
+            NaturalGradient.step(params, before.gradient, await estimate(Structure.diagonal), absolute)
+          ],
+          [
+            due.kfac_pi,
+            NaturalGradient.step(params, before.gradient, await estimate(Structure.kfac), factored)
+          ]
         ] as const
         for (const [theirs, result] of steps) {
           const ours = Result.getOrThrow(result)
-          expect(relativeError(ours.update.values.map((u) => -u / due.lr), theirs.direction)).toBeLessThan(solution)
+          expect(
+            relativeError(
+              ours.update.values.map((u) => -u / due.lr),
+              theirs.direction
+            )
+          ).toBeLessThan(solution)
           expect(relativeError(ours.params.values, theirs.theta_new)).toBeLessThan(solution)
           const after = await run(Conditional.negativeLogLikelihood(conditional, ours.params))
           expect(relativeError(after - constant(f), theirs.loss_after)).toBeLessThan(solution)
@@ -102,7 +147,10 @@ for (const [deviceName, device] of Object.entries(devices)) {
         })
       }
 
-      for (const [draws, sampled] of [["1", f.mc1], ["8", f.mc8]] as const) {
+      for (const [draws, sampled] of [
+        ["1", f.mc1],
+        ["8", f.mc8]
+      ] as const) {
         if (sampled === undefined) continue
         it(`the Monte-Carlo Fisher of ${draws} given draws to 1e-5`, async () => {
           const fisher = await estimate(Structure.dense, given(sampled))

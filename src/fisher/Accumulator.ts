@@ -37,14 +37,21 @@ export const empty = <S extends string, Op extends Operation>(
  *
  * *Fails*: `TensorFailure`.
  */
-export const reduce = Effect.fnUntraced(function*<S extends string, Op extends Operation>(
+export const reduce = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
   structure: Structure<Op>,
   scores: Scores<S>
 ): Effect.fn.Return<Accumulator<S, Op>, TensorFailure, Device | Scope.Scope> {
   const device = yield* Device
-  const tensors = yield* device.compute(`reduce ${structure.name}`, (keep) => structure.reduce(scores).map(keep))
+  const tensors = yield* device.compute(`reduce ${structure.name}`, (keep) =>
+    structure.reduce(scores).map(keep)
+  )
   const sums = yield* device.read(`reduce ${structure.name}`, tensors)
-  return { structure, space: scores.space, weight: scores.examples, sums: sums.map((part) => Float64Array.from(part)) }
+  return {
+    structure,
+    space: scores.space,
+    weight: scores.examples,
+    sums: sums.map((part) => Float64Array.from(part))
+  }
 }, Effect.scoped)
 
 /** The sums of both. *Fails*: `ShapeMismatch` for accumulators of different structures or networks. */
@@ -96,7 +103,10 @@ export const finish = <S extends string, Op extends Operation>(
   const { space, structure, sums, weight } = self
   if (!(weight > 0)) {
     return Result.fail(
-      new EmptyData({ what: "Fisher", message: "No example was added to the Fisher. It is an average and needs at least one." })
+      new EmptyData({
+        what: "Fisher",
+        message: "No example was added to the Fisher. It is an average and needs at least one."
+      })
     )
   }
   const means = sums.map((sum) => Float32Array.from(sum, (value) => value / weight))

@@ -7,7 +7,10 @@ import { Schema } from "effect"
 import { NonNegative } from "../Options.ts"
 
 /** `Absolute`: F + value I. `Factored`: K-FAC's A + pi sqrt(value) I and G + sqrt(value) / pi I, layer by layer. */
-export const Damping = Schema.TaggedUnion({ Absolute: { value: NonNegative }, Factored: { value: NonNegative } })
+export const Damping = Schema.TaggedUnion({
+  Absolute: { value: NonNegative },
+  Factored: { value: NonNegative }
+})
 export type Damping = typeof Damping.Type
 export type Absolute = Extract<Damping, { readonly _tag: "Absolute" }>
 export type Factored = Extract<Damping, { readonly _tag: "Factored" }>

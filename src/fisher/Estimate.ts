@@ -2,7 +2,7 @@
 import { Effect, Schema, type Scope, Stream } from "effect"
 import type { EmptyData, InvalidArgument, NonFinite, ShapeMismatch, TensorFailure } from "../Errors.ts"
 import type { Batch } from "../model/Batch.ts"
-import { type Conditional, type Linearization, linearize, load, type Loaded } from "../model/Conditional.ts"
+import { type Conditional, type Linearization, type Loaded, linearize, load } from "../model/Conditional.ts"
 import type { Params } from "../model/Params.ts"
 import { decode, NonNegativeInt, PositiveInt } from "../Options.ts"
 import { blocks, defaultBlockSize } from "../sampling/Blocks.ts"
@@ -36,7 +36,7 @@ export type EstimateError =
   | TensorFailure
 
 /** Sample, backprop and reduce, for a block that is linearised already. */
-export const sampledSums = Effect.fnUntraced(function*<S extends string, Op extends Operation>(
+export const sampledSums = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
   { backprop, outputs }: Linearization<S>,
   structure: Structure<Op>,
   round: number
@@ -53,7 +53,7 @@ export const sampledSums = Effect.fnUntraced(function*<S extends string, Op exte
 }, Effect.scoped)
 
 /** Steps 2 to 5 of the pipeline for one block: linearize, sample, backprop, reduce. Nothing of it outlives the block. */
-export const blockSums = Effect.fnUntraced(function*<S extends string, Op extends Operation>(
+export const blockSums = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
   loaded: Loaded<S>,
   batch: Batch,
   structure: Structure<Op>,
@@ -74,19 +74,24 @@ export const blockSums = Effect.fnUntraced(function*<S extends string, Op extend
  * *Fails*: `EmptyData`, `ShapeMismatch`, `NonFinite`, `InvalidArgument`, `TensorFailure`, and what source and sampler fail with.
  * *Source*: T. George, How to compute the Fisher of a conditional, 2018.
  */
-export const estimate = Effect.fn("Fisher.estimate")(function*<S extends string, Op extends Operation>(
+export const estimate = Effect.fn("Fisher.estimate")(function* <S extends string, Op extends Operation>(
   conditional: Conditional<S>,
   params: Params<S>,
   structure: Structure<Op>,
   options: EstimateOptions = {}
 ): Effect.fn.Return<Fisher<S, Op>, EstimateError, DataSource | Sampler | Device | Scope.Scope> {
-  const { blockSize = defaultBlockSize, concurrency = 1, pass = 0, round = 0 } = yield* Effect.fromResult(
-    decode(EstimateOptions, options)
-  )
+  const {
+    blockSize = defaultBlockSize,
+    concurrency = 1,
+    pass = 0,
+    round = 0
+  } = yield* Effect.fromResult(decode(EstimateOptions, options))
   const device = yield* Device
   const loaded = yield* load(conditional, params)
   const sums = yield* blocks({ size: blockSize, pass }).pipe(
-    Stream.mapEffect((batch) => Effect.tap(blockSums(loaded, batch, structure, round), Effect.yieldNow), { concurrency }),
+    Stream.mapEffect((batch) => Effect.tap(blockSums(loaded, batch, structure, round), Effect.yieldNow), {
+      concurrency
+    }),
     Stream.runFold(() => Accumulator.empty(structure, conditional.network.space), addInPlace)
   )
   return yield* Effect.fromResult(Accumulator.finish(sums, device.kernels))

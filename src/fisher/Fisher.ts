@@ -13,10 +13,10 @@ import * as Cotangent from "../model/Cotangent.ts"
 import type { Layout, ParamSpace } from "../model/ParamSpace.ts"
 import * as Tangent from "../model/Tangent.ts"
 import { decode, firstNonFinite } from "../Options.ts"
-import { Damping, type Absolute, type Factored } from "./Damping.ts"
+import { type Absolute, Damping, type Factored } from "./Damping.ts"
 import type { Operation, Operations, SolveError } from "./Structure.ts"
 
-export { estimate, type EstimateError, EstimateOptions } from "./Estimate.ts"
+export { type EstimateError, EstimateOptions, estimate } from "./Estimate.ts"
 
 /** `Op` is what its structure can do; an operation that is not among it does not compile. */
 export interface Fisher<S extends string, Op extends Operation> {
@@ -31,7 +31,11 @@ export interface Fisher<S extends string, Op extends Operation> {
 }
 
 /** What a solve with this damping needs of a structure. */
-export type SolveWith<D extends Damping> = D extends Absolute ? "solve" : D extends Factored ? "factoredSolve" : never
+export type SolveWith<D extends Damping> = D extends Absolute
+  ? "solve"
+  : D extends Factored
+    ? "factoredSolve"
+    : never
 
 const sameSpace = (self: Layout, that: Layout, what: string): ShapeMismatch | undefined =>
   self.signature === that.signature
@@ -133,10 +137,11 @@ export const solve: {
     const other = sameSpace(self.space, cotangent.space, "cotangent")
     if (other !== undefined) return Result.fail(other)
     return decodeDamping(damping).pipe(
-      Result.flatMap(({ damping }): Result.Result<Float32Array, SolveError> =>
-        damping._tag === "Absolute"
-          ? self.operations.solve(cotangent.values, damping.value)
-          : self.operations.factoredSolve(cotangent.values, damping.value)
+      Result.flatMap(
+        ({ damping }): Result.Result<Float32Array, SolveError> =>
+          damping._tag === "Absolute"
+            ? self.operations.solve(cotangent.values, damping.value)
+            : self.operations.factoredSolve(cotangent.values, damping.value)
       ),
       Result.flatMap((values) => finite(values, "solution")),
       Result.map((values) => Tangent.make(self.space, values))
@@ -154,10 +159,13 @@ const decodeDamping = (damping: Damping) => decode(SolveOptions, { damping })
 export const trace = <S extends string>(self: Fisher<S, "trace">): number => self.operations.trace()
 
 /** The Frobenius norm of F. */
-export const frobeniusNorm = <S extends string>(self: Fisher<S, "frobeniusNorm">): number => self.operations.frobeniusNorm()
+export const frobeniusNorm = <S extends string>(self: Fisher<S, "frobeniusNorm">): number =>
+  self.operations.frobeniusNorm()
 
 /** The diagonal of F, `[P]`. */
-export const diagonal = <S extends string>(self: Fisher<S, "diagonal">): Float32Array => self.operations.diagonal()
+export const diagonal = <S extends string>(self: Fisher<S, "diagonal">): Float32Array =>
+  self.operations.diagonal()
 
 /** F written out, `[P, P]` row-major: for small networks and for tests. */
-export const toDense = <S extends string>(self: Fisher<S, "toDense">): Float32Array => self.operations.toDense()
+export const toDense = <S extends string>(self: Fisher<S, "toDense">): Float32Array =>
+  self.operations.toDense()

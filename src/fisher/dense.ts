@@ -6,12 +6,12 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
-import { gradients, type BlockScores } from "../model/Score.ts"
+import { type BlockScores, gradients } from "../model/Score.ts"
+import { freeing } from "../tensor/Device.ts"
+import { gram } from "../tensor/gram.ts"
 import { addAll, matrixVector, sumOfSquares } from "./internal/arrays.ts"
 import { dampedFactor, solveDamped } from "./internal/damped.ts"
 import { lastOf } from "./internal/lastOf.ts"
-import { freeing } from "../tensor/Device.ts"
-import { gram } from "../tensor/gram.ts"
 import type { Moments, Structure } from "./Structure.ts"
 
 /** How many numbers of written-out gradients are on the device at once. */
@@ -35,7 +35,9 @@ const reduce = ({ columns, examples, layers, space }: BlockScores): ReadonlyArra
 
 const operations = ({ kernels, means, space: { size } }: Moments) => {
   const fisher = means[0]!
-  const factor = lastOf((damping: number) => dampedFactor(kernels, { n: size, matrix: fisher, damping, what: "dense Fisher" }))
+  const factor = lastOf((damping: number) =>
+    dampedFactor(kernels, { n: size, matrix: fisher, damping, what: "dense Fisher" })
+  )
   return {
     apply: (v: Float32Array) => matrixVector(fisher, v),
     solve: (g: Float32Array, damping: number) =>

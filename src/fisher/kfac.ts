@@ -47,7 +47,9 @@ const operations = ({ kernels, means, space }: Moments) => {
     return Result.succeed(out)
   }
   const eigen = layers.map((layer) => lastOf((_: "F") => kroneckerEigen(kernels, layer)))
-  const inverses = layers.map((layer) => lastOf((damping: number) => factoredInverse(kernels, layer, damping)))
+  const inverses = layers.map((layer) =>
+    lastOf((damping: number) => factoredInverse(kernels, layer, damping))
+  )
   return {
     apply: (v: Float32Array) =>
       Result.getOrThrow(
@@ -63,8 +65,14 @@ const operations = ({ kernels, means, space }: Moments) => {
       ),
     factoredSolve: (v: Float32Array, damping: number) =>
       eachLayer(v, (matrix, i) => Result.map(inverses[i]!(damping), (inverse) => inverse(matrix))),
-    trace: () => layers.reduce((sum, { a, block, g }) => sum + block.rows * meanDiagonal(a, block.rows) * block.columns * meanDiagonal(g, block.columns), 0),
-    frobeniusNorm: () => Math.sqrt(layers.reduce((sum, { a, g }) => sum + sumOfSquares(a) * sumOfSquares(g), 0)),
+    trace: () =>
+      layers.reduce(
+        (sum, { a, block, g }) =>
+          sum + block.rows * meanDiagonal(a, block.rows) * block.columns * meanDiagonal(g, block.columns),
+        0
+      ),
+    frobeniusNorm: () =>
+      Math.sqrt(layers.reduce((sum, { a, g }) => sum + sumOfSquares(a) * sumOfSquares(g), 0)),
     diagonal: () => {
       const out = new Float32Array(space.size)
       for (const { a, block, g } of layers) {
@@ -84,12 +92,17 @@ const operations = ({ kernels, means, space }: Moments) => {
   }
 }
 
-const writeKronecker = ({ a, block: { columns, offset, rows }, g }: Layer, out: Float32Array, size: number): void => {
+const writeKronecker = (
+  { a, block: { columns, offset, rows }, g }: Layer,
+  out: Float32Array,
+  size: number
+): void => {
   for (let i = 0; i < rows; i++) {
     for (let k = 0; k < rows; k++) {
       for (let j = 0; j < columns; j++) {
         for (let l = 0; l < columns; l++) {
-          out[(offset + i * columns + j) * size + offset + k * columns + l] = a[i * rows + k]! * g[j * columns + l]!
+          out[(offset + i * columns + j) * size + offset + k * columns + l] =
+            a[i * rows + k]! * g[j * columns + l]!
         }
       }
     }
@@ -101,10 +114,17 @@ interface KroneckerEigen {
   readonly g: { readonly values: Float64Array; readonly vectors: Float64Array }
 }
 
-const kroneckerEigen = (kernels: Kernels, { a, block, g }: Layer): Result.Result<KroneckerEigen, SolveError> => {
+const kroneckerEigen = (
+  kernels: Kernels,
+  { a, block, g }: Layer
+): Result.Result<KroneckerEigen, SolveError> => {
   const side = (n: number, matrix: Float32Array, name: string) =>
     Result.orElse(
-      decompose(kernels, { n, matrix: Float64Array.from(matrix), what: `K-FAC factor ${name} of layer ${block.layer}` }),
+      decompose(kernels, {
+        n,
+        matrix: Float64Array.from(matrix),
+        what: `K-FAC factor ${name} of layer ${block.layer}`
+      }),
       // A Fisher holds finite numbers only: of decompose's failures just this one is left.
       (error) => (error._tag === "NotConverged" ? Result.fail(error) : Result.succeed(raise(error)))
     )

@@ -125,7 +125,10 @@ const copyRow = (what: string, row: ArrayLike<number>, out: Float32Array, offset
 /** Big integers are array-like too, and no numbers. */
 const isNumeric = (value: unknown): value is ArrayLike<number> =>
   Array.isArray(value) ||
-  (ArrayBuffer.isView(value) && !(value instanceof DataView) && !(value instanceof BigInt64Array) && !(value instanceof BigUint64Array))
+  (ArrayBuffer.isView(value) &&
+    !(value instanceof DataView) &&
+    !(value instanceof BigInt64Array) &&
+    !(value instanceof BigUint64Array))
 
 const describe = (value: unknown): string => {
   if (typeof value === "string") return `the text "${value}"`

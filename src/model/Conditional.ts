@@ -26,7 +26,10 @@ export interface Conditional<S extends string> {
 }
 
 /** *Throws* `ShapeMismatch` where the likelihood cannot take the network's outputs. */
-export const make = <S extends string>(network: Network.Network<S>, likelihood: Likelihood): Conditional<S> => {
+export const make = <S extends string>(
+  network: Network.Network<S>,
+  likelihood: Likelihood
+): Conditional<S> => {
   const misfit = likelihood.misfit(network.outputs)
   if (misfit !== undefined) throw misfit
   return { network, likelihood }
@@ -63,7 +66,7 @@ export interface Loaded<S extends string> {
 }
 
 /** Loads parameters onto the device. *Fails*: `TensorFailure`, `ShapeMismatch` for parameters of another network. */
-export const load = Effect.fnUntraced(function*<S extends string>(
+export const load = Effect.fnUntraced(function* <S extends string>(
   conditional: Conditional<S>,
   params: Params.Params<S>
 ): Effect.fn.Return<Loaded<S>, TensorFailure | ShapeMismatch, Device | Scope.Scope> {
@@ -132,7 +135,11 @@ export interface Outputs {
   readonly distribution: (n: number) => Distribution
 }
 
-const outputs = <S extends string>({ likelihood, network }: Conditional<S>, batch: Batch, z: Float32Array): Outputs => {
+const outputs = <S extends string>(
+  { likelihood, network }: Conditional<S>,
+  batch: Batch,
+  z: Float32Array
+): Outputs => {
   const size = network.outputs
   const cache: Array<Distribution | undefined> = new Array(batch.examples)
   return {
@@ -145,7 +152,7 @@ const outputs = <S extends string>({ likelihood, network }: Conditional<S>, batc
 }
 
 /** z and p(y|x) for a batch: one forward pass. *Fails*: `ShapeMismatch`, `NonFinite`, `TensorFailure`. */
-export const evaluate = Effect.fnUntraced(function*<S extends string>(
+export const evaluate = Effect.fnUntraced(function* <S extends string>(
   { conditional, weights }: Loaded<S>,
   batch: Batch
 ): Effect.fn.Return<Outputs, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
@@ -177,14 +184,10 @@ export interface Linearization<S extends string> {
 }
 
 /** One forward pass whose tape the Scope keeps. *Fails*: `ShapeMismatch`, `NonFinite`, `TensorFailure`. */
-export const linearize = Effect.fnUntraced(function*<S extends string>(
+export const linearize = Effect.fnUntraced(function* <S extends string>(
   { conditional, weights }: Loaded<S>,
   batch: Batch
-): Effect.fn.Return<
-  Linearization<S>,
-  TensorFailure | ShapeMismatch | NonFinite,
-  Device | Scope.Scope
-> {
+): Effect.fn.Return<Linearization<S>, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
   yield* fits(conditional, batch)
   const device = yield* Device
   const { network } = conditional
@@ -197,12 +200,13 @@ export const linearize = Effect.fnUntraced(function*<S extends string>(
   const outs = outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
   return {
     outputs: outs,
-    backprop: (cotangents, columns) => backprop(network.space, map, batch.examples, network.outputs, cotangents, columns),
+    backprop: (cotangents, columns) =>
+      backprop(network.space, map, batch.examples, network.outputs, cotangents, columns),
     pushforward: (tangent) => pushforward(conditional, map, tangent)
   }
 })
 
-const backprop = Effect.fnUntraced(function*<S extends string>(
+const backprop = Effect.fnUntraced(function* <S extends string>(
   space: Network.Network<S>["space"],
   map: Network.LinearizedNetwork,
   examples: number,
@@ -230,7 +234,7 @@ const backprop = Effect.fnUntraced(function*<S extends string>(
   return { space, examples, columns, layers }
 })
 
-const pushforward = Effect.fnUntraced(function*<S extends string>(
+const pushforward = Effect.fnUntraced(function* <S extends string>(
   conditional: Conditional<S>,
   map: Network.LinearizedNetwork,
   tangent: Tangent<S>
@@ -244,11 +248,13 @@ const pushforward = Effect.fnUntraced(function*<S extends string>(
 }, Effect.scoped)
 
 /** `sum_{k,n}` of the gradients, as numbers. *Fails*: `TensorFailure`. */
-export const sumScores = Effect.fnUntraced(function*<S extends string>(
+export const sumScores = Effect.fnUntraced(function* <S extends string>(
   scores: Scores<S>
 ): Effect.fn.Return<Float32Array, TensorFailure, Device | Scope.Scope> {
   const device = yield* Device
-  const sums = yield* device.compute("sum of scores", (keep) => scores.layers.map((score) => keep(summedGradient(score))))
+  const sums = yield* device.compute("sum of scores", (keep) =>
+    scores.layers.map((score) => keep(summedGradient(score)))
+  )
   const parts = yield* device.read("sum of scores", sums)
   const values = new Float32Array(scores.space.size)
   for (const [i, { block }] of scores.layers.entries()) values.set(parts[i]!, block.offset)

@@ -55,5 +55,8 @@ export interface LinearizedLayer {
   /** The scores of its parameters, if it has any. */
   readonly score?: (cotangent: tf.Tensor3D) => Score
   /** The tangent of the output, for one of the input (none at the first layer) and one of the parameters. */
-  readonly pushforward: (input: tf.Tensor2D | undefined, weights: Weights | undefined) => tf.Tensor2D | undefined
+  readonly pushforward: (
+    input: tf.Tensor2D | undefined,
+    weights: Weights | undefined
+  ) => tf.Tensor2D | undefined
 }

@@ -12,9 +12,9 @@ import type { BuiltLayer, Layer, LinearizedLayer, Weights } from "./Layer.ts"
 import type { Layout, ParamBlock, ParamSpace } from "./ParamSpace.ts"
 import type { Score } from "./Score.ts"
 
-export { activations, dense } from "./layers/registry.ts"
 export { gelu } from "./layers/gelu.ts"
 export { identity } from "./layers/identity.ts"
+export { activations, dense } from "./layers/registry.ts"
 export { relu } from "./layers/relu.ts"
 export { sigmoid } from "./layers/sigmoid.ts"
 export { softplus } from "./layers/softplus.ts"
@@ -99,7 +99,9 @@ export const weightsOf = (
     const inputs = bias ? rows - 1 : rows
     const end = offset + inputs * columns
     const kernel = tensor(values.subarray(offset, end), [inputs, columns]) as tf.Tensor2D
-    return bias ? { kernel, bias: tensor(values.subarray(end, end + columns), [columns]) as tf.Tensor1D } : { kernel }
+    return bias
+      ? { kernel, bias: tensor(values.subarray(end, end + columns), [columns]) as tf.Tensor1D }
+      : { kernel }
   })
 
 /** z `[N, C]` for x `[N, features]`. Inside a tensor program. */

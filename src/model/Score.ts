@@ -69,7 +69,9 @@ export const gradients = (score: OuterScore, from: number, to: number): tf.Tenso
   const g = tf.slice(score.cotangent, [from, 0, 0], [columns, rows, out])
   const size = score.block.rows * score.block.columns
   if (score.positions === 1) {
-    return tf.mul(abar.reshape([1, rows, -1, 1]), g.reshape([columns, rows, 1, out])).reshape([columns * rows, size])
+    return tf
+      .mul(abar.reshape([1, rows, -1, 1]), g.reshape([columns, rows, 1, out]))
+      .reshape([columns * rows, size])
   }
   const a4 = abar.reshape([1, examples, score.positions, -1]).tile([columns, 1, 1, 1])
   return tf
@@ -88,7 +90,9 @@ export const summedSquares = (score: OuterScore): tf.Tensor2D => {
   }
   const columns = score.cotangent.shape[0]
   const { rows, columns: out } = score.block
-  const perColumn = Array.from({ length: columns }, (_, k) => tf.sum(tf.square(gradients(score, k, k + 1)), 0))
+  const perColumn = Array.from({ length: columns }, (_, k) =>
+    tf.sum(tf.square(gradients(score, k, k + 1)), 0)
+  )
   return tf.addN(perColumn).reshape<tf.Tensor2D>([rows, out])
 }
 

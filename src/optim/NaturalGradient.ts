@@ -62,7 +62,7 @@ export const step = <S extends string, const D extends Damping>(
   options: typeof StepOptions.Type & { readonly damping: D }
 ): Result.Result<Step<S>, Fisher.OperationError> => {
   const { damping, ...rest } = options
-  return Result.gen(function*() {
+  return Result.gen(function* () {
     const { learningRate, maxKL } = yield* decode(StepOptions, rest)
     // `SolveWith<D>` stands for the operation that this damping needs; the compiler cannot see through it for an open D.
     const direction = yield* Fisher.solve(fisher as Fisher.Fisher<S, Fisher.SolveWith<D>>, gradient, damping)
@@ -111,7 +111,11 @@ const scaled = <S extends string>(
   factor: number
 ): Result.Result<Tangent.Tangent<S>, NonFinite> =>
   Result.try({
-    try: () => Tangent.make(tangent.space, tangent.values.map((value) => factor * value)),
+    try: () =>
+      Tangent.make(
+        tangent.space,
+        tangent.values.map((value) => factor * value)
+      ),
     catch: (cause) => cause as NonFinite
   })
 

@@ -12,12 +12,12 @@ import { EmptyData, type InvalidLabel, type MissingLabels, type NonFinite } from
 import * as Accumulator from "../fisher/Accumulator.ts"
 import type { Damping } from "../fisher/Damping.ts"
 import { type EstimateError, sampledSums } from "../fisher/Estimate.ts"
-import * as Fisher from "../fisher/Fisher.ts"
+import type * as Fisher from "../fisher/Fisher.ts"
 import type { Structure } from "../fisher/Structure.ts"
 import type { Batch } from "../model/Batch.ts"
-import { checkedLabels, type Conditional, linearize, load } from "../model/Conditional.ts"
+import { type Conditional, checkedLabels, linearize, load } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
-import * as Params from "../model/Params.ts"
+import type * as Params from "../model/Params.ts"
 import * as Tangent from "../model/Tangent.ts"
 import { Decay, decode, Positive, PositiveInt } from "../Options.ts"
 import { labelGradient } from "../sampling/Averages.ts"
@@ -134,17 +134,12 @@ const batches: Stream.Stream<Batch, DataError | EmptyData, DataSource> = Stream.
   )
 )
 
-
-const step = Effect.fnUntraced(function*<S extends string, D extends Damping>(
+const step = Effect.fnUntraced(function* <S extends string, D extends Damping>(
   conditional: Conditional<S>,
   settings: Settings<D>,
   state: State<S, D>,
   batch: Batch
-): Effect.fn.Return<
-  readonly [State<S, D>, ReadonlyArray<Report<S>>],
-  TrainingError,
-  Sampler | Device
-> {
+): Effect.fn.Return<readonly [State<S, D>, ReadonlyArray<Report<S>>], TrainingError, Sampler | Device> {
   const { refresh = 1, sampleEvery = 1 } = settings
   const sampling = state.step % sampleEvery === 0
   const measured = yield* measure(conditional, settings, state, batch, sampling)
@@ -167,7 +162,7 @@ const step = Effect.fnUntraced(function*<S extends string, D extends Damping>(
 })
 
 /** The loss and the gradient of the batch, and the moving average with the batch's own sums in it, from one linearisation. */
-const measure = Effect.fnUntraced(function*<S extends string, D extends Damping>(
+const measure = Effect.fnUntraced(function* <S extends string, D extends Damping>(
   conditional: Conditional<S>,
   { average = 0.95, structure }: Settings<D>,
   state: State<S, D>,
@@ -188,12 +183,21 @@ const measure = Effect.fnUntraced(function*<S extends string, D extends Damping>
   const { gradient, loss } = yield* labelGradient(linearization, labels)
   const sums = sampling
     ? yield* Effect.fromResult(
-        Accumulator.movingAverage(state.sums, yield* sampledSums(linearization, structure, state.step), average)
+        Accumulator.movingAverage(
+          state.sums,
+          yield* sampledSums(linearization, structure, state.step),
+          average
+        )
       )
     : state.sums
   return {
     loss: loss / batch.examples,
-    gradient: yield* finite(() => Cotangent.make(network.space, gradient.map((value) => value / batch.examples))),
+    gradient: yield* finite(() =>
+      Cotangent.make(
+        network.space,
+        gradient.map((value) => value / batch.examples)
+      )
+    ),
     sums
   }
 }, Effect.scoped)
@@ -211,7 +215,7 @@ const advance = <S extends string, D extends Damping>(
   Pick<Report<S>, "params" | "update" | "updateNorm" | "predictedKL" | "predictedDecrease" | "learningRate">,
   TrainingError
 > =>
-  Result.gen(function*() {
+  Result.gen(function* () {
     const own = yield* NaturalGradient.step(params, gradient, fisher, {
       learningRate,
       damping,
@@ -219,7 +223,11 @@ const advance = <S extends string, D extends Damping>(
     })
     if (velocity === undefined || momentum === 0) return own
     const update = yield* Result.try({
-      try: () => Tangent.make(params.space, own.update.values.map((value, i) => value + momentum * velocity.values[i]!)),
+      try: () =>
+        Tangent.make(
+          params.space,
+          own.update.values.map((value, i) => value + momentum * velocity.values[i]!)
+        ),
       catch: (cause) => cause as NonFinite
     })
     return yield* NaturalGradient.describe(params, gradient, fisher, update, own.learningRate)

@@ -104,7 +104,8 @@ const requireCount = (argument: string, value: number): void => {
  */
 export const make = (seed: number): Key => {
   requireCount("seed", seed)
-  return { hi: Math.floor(seed / 2 ** 32), lo: seed >>> 0 }
+  // `>>> 0` also turns a seed of -0 into the key of 0.
+  return { hi: Math.floor(seed / 2 ** 32) >>> 0, lo: seed >>> 0 }
 }
 
 /**

@@ -4,9 +4,27 @@
  * All of them are means over examples, summed in float64 over blocks of fixed size in the order of the data.
  */
 import { Effect, Schema, type Scope, Stream } from "effect"
-import { EmptyData, type InvalidArgument, type InvalidLabel, type MissingLabels, type NonFinite, type ShapeMismatch, type TensorFailure } from "../Errors.ts"
+import {
+  EmptyData,
+  type InvalidArgument,
+  type InvalidLabel,
+  type MissingLabels,
+  type NonFinite,
+  type ShapeMismatch,
+  type TensorFailure
+} from "../Errors.ts"
 import { type Batch, type Labels, type Matrix, table } from "../model/Batch.ts"
-import { checkedLabels, type Conditional, evaluate, type Linearization, linearize, load, type Loaded, type Outputs, sumScores } from "../model/Conditional.ts"
+import {
+  type Conditional,
+  checkedLabels,
+  evaluate,
+  type Linearization,
+  type Loaded,
+  linearize,
+  load,
+  type Outputs,
+  sumScores
+} from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
 import type { Params } from "../model/Params.ts"
 import { decode, NonNegativeInt, PositiveInt } from "../Options.ts"
@@ -32,10 +50,13 @@ export interface LossGradient<S extends string> {
 }
 
 const noData = (name: string): EmptyData =>
-  new EmptyData({ what: name, message: `The data source ${name} gave no example. An average needs at least one.` })
+  new EmptyData({
+    what: name,
+    message: `The data source ${name} gave no example. An average needs at least one.`
+  })
 
 /** The mean over one pass of what `block` gives for each block; its arrays are summed in order. */
-const mean = Effect.fnUntraced(function*<E, R>(
+const mean = Effect.fnUntraced(function* <E, R>(
   options: PassOptions,
   length: number,
   block: (batch: Batch) => Effect.Effect<ArrayLike<number>, E, R>
@@ -80,7 +101,7 @@ const lossOf = (outputs: Outputs, labels: Labels): number => {
  *
  * *Fails*: `MissingLabels`, `InvalidLabel`, `ShapeMismatch`, `NonFinite`, `TensorFailure`.
  */
-export const blockGradient = Effect.fnUntraced(function*<S extends string>(
+export const blockGradient = Effect.fnUntraced(function* <S extends string>(
   loaded: Loaded<S>,
   batch: Batch
 ): Effect.fn.Return<
@@ -96,7 +117,7 @@ export const blockGradient = Effect.fnUntraced(function*<S extends string>(
  *
  * *Fails*: `ShapeMismatch`, `NonFinite`, `TensorFailure`.
  */
-export const labelGradient = Effect.fnUntraced(function*<S extends string>(
+export const labelGradient = Effect.fnUntraced(function* <S extends string>(
   { backprop, outputs }: Linearization<S>,
   labels: Labels
 ): Effect.fn.Return<
@@ -122,11 +143,15 @@ export const labelGradient = Effect.fnUntraced(function*<S extends string>(
  * *Math*: L = (1/N) sum_n -log p(y_n|x_n). *Units*: nats. *Cost*: a forward and a backward pass over the data.
  * *Fails*: `MissingLabels`, `InvalidLabel`, `EmptyData`, `ShapeMismatch`, `NonFinite`, `TensorFailure` and what the source fails with.
  */
-export const lossAndGradient = Effect.fn("Conditional.lossAndGradient")(function*<S extends string>(
+export const lossAndGradient = Effect.fn("Conditional.lossAndGradient")(function* <S extends string>(
   conditional: Conditional<S>,
   params: Params<S>,
   options: PassOptions = {}
-): Effect.fn.Return<LossGradient<S>, AverageError | MissingLabels | InvalidLabel, DataSource | Device | Scope.Scope> {
+): Effect.fn.Return<
+  LossGradient<S>,
+  AverageError | MissingLabels | InvalidLabel,
+  DataSource | Device | Scope.Scope
+> {
   const loaded = yield* load(conditional, params)
   const { size } = conditional.network.space
   const values = yield* mean(options, size + 1, (batch) =>
@@ -151,18 +176,17 @@ export const gradient = <S extends string>(
   conditional: Conditional<S>,
   params: Params<S>,
   options: PassOptions = {}
-): Effect.Effect<
-  Cotangent.Cotangent<S>,
-  AverageError | MissingLabels | InvalidLabel,
-  DataSource | Device
-> => lossAndGradient(conditional, params, options).pipe(Effect.map((both) => both.gradient))
+): Effect.Effect<Cotangent.Cotangent<S>, AverageError | MissingLabels | InvalidLabel, DataSource | Device> =>
+  lossAndGradient(conditional, params, options).pipe(Effect.map((both) => both.gradient))
 
 /**
  * The mean negative log-likelihood of the data's own labels, in nats. One forward pass.
  *
  * *Fails*: as `lossAndGradient`.
  */
-export const negativeLogLikelihood = Effect.fn("Conditional.negativeLogLikelihood")(function*<S extends string>(
+export const negativeLogLikelihood = Effect.fn("Conditional.negativeLogLikelihood")(function* <
+  S extends string
+>(
   conditional: Conditional<S>,
   params: Params<S>,
   options: PassOptions = {}
@@ -181,7 +205,7 @@ export const negativeLogLikelihood = Effect.fn("Conditional.negativeLogLikelihoo
  *
  * *Fails*: `EmptyData`, `ShapeMismatch`, `NonFinite`, `TensorFailure` and what the source fails with.
  */
-export const klDivergence = Effect.fn("Conditional.klDivergence")(function*<S extends string>(
+export const klDivergence = Effect.fn("Conditional.klDivergence")(function* <S extends string>(
   conditional: Conditional<S>,
   params: Params<S>,
   other: Params<S>,
@@ -206,11 +230,15 @@ export const klDivergence = Effect.fn("Conditional.klDivergence")(function*<S ex
  *
  * *Fails*: `InvalidArgument`, `ShapeMismatch`, `NonFinite`, `TensorFailure`.
  */
-export const predict = Effect.fn("Conditional.predict")(function*<S extends string>(
+export const predict = Effect.fn("Conditional.predict")(function* <S extends string>(
   conditional: Conditional<S>,
   params: Params<S>,
   x: Matrix
-): Effect.fn.Return<Float32Array, TensorFailure | ShapeMismatch | NonFinite | InvalidArgument, Device | Scope.Scope> {
+): Effect.fn.Return<
+  Float32Array,
+  TensorFailure | ShapeMismatch | NonFinite | InvalidArgument,
+  Device | Scope.Scope
+> {
   const inputs = yield* Effect.try({
     try: () => table("x", x),
     catch: (cause) => cause as InvalidArgument | ShapeMismatch | NonFinite

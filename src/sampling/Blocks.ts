@@ -47,5 +47,6 @@ export const blocks = (options: {
   readonly size: number
   readonly pass: number
 }): Stream.Stream<Batch, DataError, DataSource> =>
-  Stream.unwrap(DataSource.useSync((source) => source.pass(options.pass).pipe(rebatch(options.size), Stream.rechunk(1))))
-
+  Stream.unwrap(
+    DataSource.useSync((source) => source.pass(options.pass).pipe(rebatch(options.size), Stream.rechunk(1)))
+  )

@@ -8,8 +8,8 @@ import { Context, Effect, Layer, Schema, Stream } from "effect"
 import { type DataFailure, type InvalidArgument, type NonFinite, ShapeMismatch } from "../Errors.ts"
 import { type Batch, type Labels, labelTable, type Matrix, table } from "../model/Batch.ts"
 import { decodeOrThrow, PositiveInt, Seed } from "../Options.ts"
-import { fold, make as makeKey } from "../random/Key.ts"
 import { permutation } from "../random/Distributions.ts"
+import { fold, make as makeKey } from "../random/Key.ts"
 import { selectRows } from "./internal/rows.ts"
 
 /** What can go wrong while data is read. */
@@ -39,7 +39,10 @@ export class DataSource extends Context.Service<
   static readonly fromArrays = (options: ArrayOptions): Layer.Layer<DataSource, DataError> =>
     Layer.effect(
       DataSource,
-      Effect.try({ try: () => DataSource.of(inMemory("arrays", readArrays(options), orderOf(options))), catch: asDataError })
+      Effect.try({
+        try: () => DataSource.of(inMemory("arrays", readArrays(options), orderOf(options))),
+        catch: asDataError
+      })
     )
 
   /**
@@ -81,10 +84,13 @@ export class DataSource extends Context.Service<
       examples: undefined,
       pass: (pass) =>
         options.pass(pass).pipe(
-          Stream.mapAccum(() => 0, (arrived, batch) => {
-            const first = batch.firstIndex ?? arrived
-            return [first + batch.x.length, [{ batch, first }]] as const
-          }),
+          Stream.mapAccum(
+            () => 0,
+            (arrived, batch) => {
+              const first = batch.firstIndex ?? arrived
+              return [first + batch.x.length, [{ batch, first }]] as const
+            }
+          ),
           Stream.mapEffect(({ batch, first }) =>
             Effect.try({ try: () => wholeBatch(readArrays(batch), first), catch: asDataError })
           ),
@@ -97,8 +103,11 @@ export class DataSource extends Context.Service<
     DataSource.fromStream({ name: "iterable", pass: () => Stream.fromIterable(batches) })
 
   /** A source from its walk over examples in memory; what `fromArrays` and the IDX reader share. */
-  static readonly fromExamples = (name: string, examples: Examples, options: OrderOptions): typeof DataSource.Service =>
-    DataSource.of(inMemory(name, examples, options))
+  static readonly fromExamples = (
+    name: string,
+    examples: Examples,
+    options: OrderOptions
+  ): typeof DataSource.Service => DataSource.of(inMemory(name, examples, options))
 }
 
 /** `batchSize`: how many examples a batch has, 256 unless said. `shuffle`: every pass in an order of its own. */
@@ -159,7 +168,11 @@ const readArrays = ({ x, y }: Pick<ArrayOptions, "x" | "y">): Examples => {
 }
 
 const wholeBatch = (data: Examples, first: number): Batch =>
-  selectRows(data, Float64Array.from({ length: data.examples }, (_, n) => n), first)
+  selectRows(
+    data,
+    Float64Array.from({ length: data.examples }, (_, n) => n),
+    first
+  )
 
 const inMemory = (name: string, data: Examples, options: OrderOptions): typeof DataSource.Service => {
   const { batchSize = 256, shuffle } = decodeOrThrow(OrderOptions, options)

@@ -7,7 +7,7 @@
 import { Effect, FileSystem, Layer, Schema } from "effect"
 import { DataFailure, type InvalidArgument, ShapeMismatch } from "../Errors.ts"
 import { decode as decodeOptions, PositiveInt } from "../Options.ts"
-import { type DataError, DataSource, type Examples, OrderOptions } from "./DataSource.ts"
+import { type DataError, DataSource, type Examples, type OrderOptions } from "./DataSource.ts"
 
 /** The content of an IDX file of bytes. */
 export interface Idx {
@@ -23,28 +23,39 @@ const gunzip = (source: string, bytes: Uint8Array): Effect.Effect<Uint8Array, Da
   bytes[0] === 0x1f && bytes[1] === 0x8b
     ? Effect.tryPromise({
         try: () =>
-          new Response(new Blob([Uint8Array.from(bytes)]).stream().pipeThrough(new DecompressionStream("gzip"))).bytes(),
+          new Response(
+            new Blob([Uint8Array.from(bytes)]).stream().pipeThrough(new DecompressionStream("gzip"))
+          ).bytes(),
         catch: (cause) => corrupt(source, `${source} is no whole gzip file. Fetch it again.`, cause)
       })
     : Effect.succeed(bytes)
 
 /** Reads the bytes of an IDX file. `source` is what errors call it. *Fails*: `DataFailure`. */
-export const decode = Effect.fnUntraced(function*(
+export const decode = Effect.fnUntraced(function* (
   source: string,
   file: Uint8Array
 ): Effect.fn.Return<Idx, DataFailure> {
   const content = yield* gunzip(source, file)
   if (content.length < 4 || content[0] !== 0 || content[1] !== 0) {
-    return yield* corrupt(source, `${source} is no IDX file: it does not begin with two zero bytes. Name an IDX file, plain or gzipped.`)
+    return yield* corrupt(
+      source,
+      `${source} is no IDX file: it does not begin with two zero bytes. Name an IDX file, plain or gzipped.`
+    )
   }
   if (content[2] !== 8) {
-    return yield* corrupt(source, `${source} holds numbers of IDX type ${content[2]}. Only unsigned bytes (type 8) are read.`)
+    return yield* corrupt(
+      source,
+      `${source} holds numbers of IDX type ${content[2]}. Only unsigned bytes (type 8) are read.`
+    )
   }
   const rank = content[3]!
   const header = 4 + 4 * rank
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength)
   if (rank === 0 || content.length < header) {
-    return yield* corrupt(source, `${source} ends within its header, after ${content.length} bytes. Fetch it again.`)
+    return yield* corrupt(
+      source,
+      `${source} ends within its header, after ${content.length} bytes. Fetch it again.`
+    )
   }
   const dimensions = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i))
   const due = dimensions.reduce((size, dimension) => size * dimension, 1)
@@ -75,7 +86,7 @@ export interface IdxOptions extends OrderOptions {
 export const dataSource = (options: IdxOptions): Layer.Layer<DataSource, DataError, FileSystem.FileSystem> =>
   Layer.effect(
     DataSource,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { images, labels, limit, ...order } = options
       yield* Effect.fromResult(decodeOptions(Limit, limit === undefined ? {} : { limit }))
       const data = yield* readExamples(images, labels, limit ?? Number.POSITIVE_INFINITY)
@@ -86,15 +97,19 @@ export const dataSource = (options: IdxOptions): Layer.Layer<DataSource, DataErr
     })
   )
 
-const readFile = Effect.fnUntraced(function*(path: string) {
+const readFile = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem
   const bytes = yield* files
     .readFile(path)
-    .pipe(Effect.mapError((cause) => corrupt(path, `${path} cannot be read: ${cause.message}. Name a file that exists.`, cause)))
+    .pipe(
+      Effect.mapError((cause) =>
+        corrupt(path, `${path} cannot be read: ${cause.message}. Name a file that exists.`, cause)
+      )
+    )
   return yield* decode(path, bytes)
 })
 
-const readExamples = Effect.fnUntraced(function*(
+const readExamples = Effect.fnUntraced(function* (
   imagePath: string,
   labelPath: string,
   limit: number

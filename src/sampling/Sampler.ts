@@ -60,7 +60,9 @@ export class Sampler extends Context.Service<
    *
    * Unbiased; the standard error falls as 1/sqrt(K). *Fails*: `InvalidArgument`.
    */
-  static readonly monteCarlo = (options: typeof MonteCarloOptions.Type): Layer.Layer<Sampler, InvalidArgument> =>
+  static readonly monteCarlo = (
+    options: typeof MonteCarloOptions.Type
+  ): Layer.Layer<Sampler, InvalidArgument> =>
     Layer.effect(
       Sampler,
       Effect.fromResult(decode(MonteCarloOptions, options)).pipe(
@@ -134,7 +136,7 @@ const independentDraws = (
   return Labels({ columns, labels, weights: new Float64Array(columns * examples).fill(1 / columns) })
 }
 
-const drawByRule = Effect.fnUntraced(function*(
+const drawByRule = Effect.fnUntraced(function* (
   name: string,
   rule: (input: RuleInput) => ReadonlyArray<WeightedDraw>,
   { batch: { examples, indices }, distribution, likelihood, size }: Outputs,

@@ -34,7 +34,10 @@ export class Device extends Context.Service<
      *
      * *Fails*: `TensorFailure` with the stage's name and what was thrown.
      */
-    readonly compute: <A>(stage: string, program: (keep: Keep) => A) => Effect.Effect<A, TensorFailure, Scope.Scope>
+    readonly compute: <A>(
+      stage: string,
+      program: (keep: Keep) => A
+    ) => Effect.Effect<A, TensorFailure, Scope.Scope>
     /** The values of some tensors, as typed arrays of their own. *Fails*: `TensorFailure`. */
     readonly read: (
       stage: string,
@@ -89,8 +92,14 @@ const make = (
       })
   ).pipe(Effect.as(Device.of({ name, kernels, compute: compute(backend), read: read(backend) })))
 
-const failure = (stage: string) => (cause: unknown): TensorFailure =>
-  new TensorFailure({ stage, cause, message: `The tensor program of stage "${stage}" threw: ${String(cause)}.` })
+const failure =
+  (stage: string) =>
+  (cause: unknown): TensorFailure =>
+    new TensorFailure({
+      stage,
+      cause,
+      message: `The tensor program of stage "${stage}" threw: ${String(cause)}.`
+    })
 
 const compute =
   (backend: string): (typeof Device.Service)["compute"] =>
@@ -106,7 +115,9 @@ const compute =
       ({ kept }) => Effect.sync(() => tf.dispose(kept))
     ).pipe(Effect.map(({ result }) => result))
 
-const runProgram = <A>(program: (keep: Keep) => A): { readonly result: A; readonly kept: Array<tf.Tensor> } => {
+const runProgram = <A>(
+  program: (keep: Keep) => A
+): { readonly result: A; readonly kept: Array<tf.Tensor> } => {
   const kept: Array<tf.Tensor> = []
   const keep: Keep = (tensor) => {
     kept.push(tf.keep(tensor))

@@ -25,5 +25,8 @@ export const gram = (x: tf.Tensor2D): tf.Tensor2D => {
       if (j < i) blocks[j]![i] = tf.transpose(block)
     }
   }
-  return tf.concat(blocks.map((row) => (row.length === 1 ? row[0]! : tf.concat(row, 1))), 0)
+  return tf.concat(
+    blocks.map((row) => (row.length === 1 ? row[0]! : tf.concat(row, 1))),
+    0
+  )
 }

@@ -17,8 +17,10 @@ export interface Case {
 export const likelihoods: ReadonlyArray<OracleLikelihood> = [categorical, bernoulli, gaussian(0.49)]
 
 /** Every likelihood with every activation. */
-export const pairs: ReadonlyArray<{ readonly likelihood: OracleLikelihood; readonly activation: ActivationName }> =
-  likelihoods.flatMap((likelihood) => activationNames.map((activation) => ({ likelihood, activation })))
+export const pairs: ReadonlyArray<{
+  readonly likelihood: OracleLikelihood
+  readonly activation: ActivationName
+}> = likelihoods.flatMap((likelihood) => activationNames.map((activation) => ({ likelihood, activation })))
 
 /** Dense layers of these widths, with bias, the activation between them. */
 export const mlp = (
@@ -34,20 +36,33 @@ export const mlp = (
 })
 
 /** A label that any likelihood here accepts in its own form. It need not follow the model. */
-export const anyLabel = (random: Generator, likelihood: OracleLikelihood, outputs: number): ReadonlyArray<number> => {
+export const anyLabel = (
+  random: Generator,
+  likelihood: OracleLikelihood,
+  outputs: number
+): ReadonlyArray<number> => {
   if (likelihood.name === "categorical") return [random.integer(outputs)]
   if (likelihood.name === "bernoulli") return Array.from({ length: outputs }, () => random.integer(2))
   return Array.from(random.normals(outputs))
 }
 
 /** The inputs of every activation layer. */
-const activationInputs = (net: OracleNetwork, theta: Vector, x: Vector): ReadonlyArray<ReadonlyArray<number>> => {
+const activationInputs = (
+  net: OracleNetwork,
+  theta: Vector,
+  x: Vector
+): ReadonlyArray<ReadonlyArray<number>> => {
   const values = layerValues(net, theta, x)
   return net.layers.flatMap((layer, l) => (layer.kind === "activation" ? [Array.from(values[l]!)] : []))
 }
 
 /** An input that leaves no activation within `margin` of a kink at 0, and no layer wholly on its dead side. */
-const smoothInput = (random: Generator, net: OracleNetwork, theta: Vector, margin: number): Vector | undefined => {
+const smoothInput = (
+  random: Generator,
+  net: OracleNetwork,
+  theta: Vector,
+  margin: number
+): Vector | undefined => {
   for (let attempt = 0; attempt < 100; attempt++) {
     const x = random.normals(net.features)
     const layers = activationInputs(net, theta, x)
@@ -79,6 +94,13 @@ export const makeCase = (
 
 /** Whether every activation's input has one sign over all the thetas, at every x: no kink at 0 is then crossed. */
 export const sameSide = ({ X, net }: Case, thetas: Matrix): boolean => {
-  const pattern = (theta: Vector) => JSON.stringify(X.map((x) => activationInputs(net, theta, x).flat().map((s) => s > 0)))
+  const pattern = (theta: Vector) =>
+    JSON.stringify(
+      X.map((x) =>
+        activationInputs(net, theta, x)
+          .flat()
+          .map((s) => s > 0)
+      )
+    )
   return new Set(thetas.map(pattern)).size <= 1
 }

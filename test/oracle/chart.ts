@@ -29,7 +29,11 @@ export interface Chart {
 /** theta = phi + 0.3 sin(A phi), A = I + 0.2 (a random matrix) / sqrt(P): a contraction away from the identity. */
 export const sineChart = (parameters: number, seed: number): Chart => {
   const noise = generator(seed).normalMatrix(parameters, parameters)
-  const A = tabulate(parameters, parameters, (i, j) => (i === j ? 1 : 0) + (0.2 * noise[i]![j]!) / Math.sqrt(parameters))
+  const A = tabulate(
+    parameters,
+    parameters,
+    (i, j) => (i === j ? 1 : 0) + (0.2 * noise[i]![j]!) / Math.sqrt(parameters)
+  )
   const forward = (phi: Vector) => axpy(phi, 0.3, matvec(A, phi).map(Math.sin))
   return {
     forward,

@@ -37,7 +37,12 @@ export type Labels = ReadonlyArray<Label>
 export type Draws = ReadonlyArray<Labels>
 
 /** F = (1/N) sum_n J_n^T E_y[s s^T] J_n, P x P, with the inner expectation over the support of y. */
-export const denseFisher = (net: OracleNetwork, likelihood: OracleLikelihood, theta: Vector, X: Matrix): Rows =>
+export const denseFisher = (
+  net: OracleNetwork,
+  likelihood: OracleLikelihood,
+  theta: Vector,
+  X: Matrix
+): Rows =>
   meanMatrix(X.length, (n) =>
     congruence(jacobian(net, theta, X[n]!), likelihood.fisher(outputs(net, theta, X[n]!)))
   )
@@ -48,27 +53,10 @@ export const scoreGradientAt = (
   likelihood: OracleLikelihood,
   theta: Vector,
   x: Vector
-): (y: Label) => Float64Array => {
+): ((y: Label) => Float64Array) => {
   const z = outputs(net, theta, x)
   const backprop = transpose(jacobian(net, theta, x))
   return (y) => matvec(backprop, likelihood.score(z, y))
-}
-
-/** F again, straight from the definition: (1/N) sum_n sum_y p(y | x_n) u u^T with u = d log p(y | x_n) / dtheta. */
-export const enumeratedFisher = (
-  net: OracleNetwork,
-  likelihood: OracleLikelihood,
-  theta: Vector,
-  X: Matrix
-): Rows => {
-  const total = zeros(size(net), size(net))
-  for (const x of X) {
-    const scoreGradient = scoreGradientAt(net, likelihood, theta, x)
-    for (const { probability, y } of likelihood.support(outputs(net, theta, x))) {
-      addOuter(total, probability / X.length, scoreGradient(y))
-    }
-  }
-  return total
 }
 
 /** (1/(N M)) sum_n sum_m u_nm u_nm^T at the given labels: `draws[n]` holds the M labels of example n. */
@@ -95,7 +83,14 @@ export const empiricalFisher = (
   theta: Vector,
   X: Matrix,
   Y: Labels
-): Rows => sampledFisher(net, likelihood, theta, X, Y.map((y) => [y]))
+): Rows =>
+  sampledFisher(
+    net,
+    likelihood,
+    theta,
+    X,
+    Y.map((y) => [y])
+  )
 
 /** -(1/N) sum_n log p(y_n | x_n), in nats, constants included. */
 export const negativeLogLikelihood = (
@@ -152,7 +147,12 @@ const factorsWith = (
   return blocks(net).map((block, l) => ({
     block,
     A: meanMatrix(X.length, (n) => congruence([samples[n]![0]![l]!.input], [[1]])),
-    G: meanMatrix(X.length, (n) => congruence(samples[n]!.map((rows) => rows[l]!.cotangent), covariance(n)))
+    G: meanMatrix(X.length, (n) =>
+      congruence(
+        samples[n]!.map((rows) => rows[l]!.cotangent),
+        covariance(n)
+      )
+    )
   }))
 }
 

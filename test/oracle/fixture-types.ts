@@ -43,30 +43,40 @@ export interface Ordered {
   readonly theta: Vector
   readonly v: Vector
   readonly regul: number
-  readonly dense: Size & Product & Form & Solve & {
-    readonly F: Matrix
-    readonly spectral: number
-    readonly eigenvalues: Vector
-  }
+  readonly dense: Size &
+    Product &
+    Form &
+    Solve & {
+      readonly F: Matrix
+      readonly spectral: number
+      readonly eigenvalues: Vector
+    }
   readonly diag: Size & Product & Solve & { readonly diag: Vector }
   readonly blockdiag: Size & Product & Solve
-  readonly kfac: Size & Product & Form & {
-    readonly factors: ReadonlyArray<StoredFactors>
-    readonly diag: Vector
-    readonly solve_pi: Vector
-    readonly solve_nopi: Vector
-    readonly inv_pi_mv: Vector
-  }
-  readonly ekfac: Size & Product & Form & Solve & {
-    /** `values` [in + 1, out] here, [out, in + 1] in the file. */
-    readonly scales: ReadonlyArray<{ readonly values: Matrix }>
-    readonly evals: ReadonlyArray<{ readonly A: Vector; readonly G: Vector }>
-    readonly diag: Vector
-  }
-  readonly quasidiag: Size & Product & Solve & {
-    /** The coupling of each weight with its unit's bias: `values` [in, out] here, [out, in] in the file. */
-    readonly cross: ReadonlyArray<{ readonly values: Matrix }>
-  }
+  readonly kfac: Size &
+    Product &
+    Form & {
+      readonly factors: ReadonlyArray<StoredFactors>
+      readonly diag: Vector
+      readonly solve_pi: Vector
+      readonly solve_nopi: Vector
+      readonly inv_pi_mv: Vector
+    }
+  readonly ekfac: Size &
+    Product &
+    Form &
+    Solve & {
+      /** `values` [in + 1, out] here, [out, in + 1] in the file. */
+      readonly scales: ReadonlyArray<{ readonly values: Matrix }>
+      readonly evals: ReadonlyArray<{ readonly A: Vector; readonly G: Vector }>
+      readonly diag: Vector
+    }
+  readonly quasidiag: Size &
+    Product &
+    Solve & {
+      /** The coupling of each weight with its unit's bias: `values` [in, out] here, [out, in] in the file. */
+      readonly cross: ReadonlyArray<{ readonly values: Matrix }>
+    }
   readonly lowrank: Size & Product & { readonly solve_in_span: Vector }
   readonly implicit: Product & Form & { readonly trace: number; readonly cg_solve: Vector }
   /** Only in mlp_softmax. */

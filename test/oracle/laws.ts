@@ -2,17 +2,29 @@
 import type { Case } from "./cases.ts"
 import { kl, scoreGradientAt } from "./fisher.ts"
 import type { Outcome } from "./likelihoods.ts"
-import { axpy, dot, frobenius, type Matrix, meanMatrix, norm, type Rows, relativeError, type Vector } from "./linear.ts"
+import {
+  axpy,
+  dot,
+  frobenius,
+  type Matrix,
+  meanMatrix,
+  norm,
+  type Rows,
+  relativeError,
+  type Vector
+} from "./linear.ts"
 import { jacobian, jvp, outputs, size, vjp } from "./network.ts"
 
 /** The unit roundoff of float64. */
 export const eps = 2 ** -53
 
 /** |a - b| / |b| in units of n eps. */
-export const ratio = (a: Matrix | Vector, b: Matrix | Vector, n: number): number => relativeError(a, b) / (n * eps)
+export const ratio = (a: Matrix | Vector, b: Matrix | Vector, n: number): number =>
+  relativeError(a, b) / (n * eps)
 
 /** e_k in R^n. */
-export const unitVector = (n: number, k: number): Float64Array => Float64Array.from({ length: n }, (_, i) => (i === k ? 1 : 0))
+export const unitVector = (n: number, k: number): Float64Array =>
+  Float64Array.from({ length: n }, (_, i) => (i === k ? 1 : 0))
 
 /**
  * L2. The largest |E_y[u_i]| over examples and parameters, u = d log p / dtheta, in units of eps times the sum of the

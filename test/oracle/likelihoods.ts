@@ -109,7 +109,11 @@ export const bernoulli: OracleLikelihood = make({
   name: "bernoulli",
   labelSize: (outputs) => outputs,
   support: (z) =>
-    product(Array.from(z, (logit) => [0, 1].map((value) => ({ value, weight: sigmoid(value === 1 ? logit : -logit) })))),
+    product(
+      Array.from(z, (logit) =>
+        [0, 1].map((value) => ({ value, weight: sigmoid(value === 1 ? logit : -logit) }))
+      )
+    ),
   logProbability: (z, y) => sumOver(z, (logit, c) => logBit(logit, y[c]!)),
   // y - sigmoid(z).
   score: (z, y) => Float64Array.from(z, (logit, c) => (y[c] === 1 ? sigmoid(-logit) : -sigmoid(logit))),
@@ -127,7 +131,9 @@ export const bernoulli: OracleLikelihood = make({
 /** The product quadrature of C independent normals with means z, from a rule for the standard normal. */
 const normalSupport = (rule: ReadonlyArray<Node>, z: Vector, variance: number): ReadonlyArray<Outcome> => {
   const sd = Math.sqrt(variance)
-  return product(Array.from(z, (mean) => rule.map(({ value, weight }) => ({ value: mean + sd * value, weight }))))
+  return product(
+    Array.from(z, (mean) => rule.map(({ value, weight }) => ({ value: mean + sd * value, weight })))
+  )
 }
 
 /**

@@ -4,7 +4,6 @@
  */
 export type Vector = ArrayLike<number>
 export type Matrix = ReadonlyArray<Vector>
-/** A matrix that this folder has allocated. */
 export type Rows = Array<Float64Array>
 
 export const zeros = (rows: number, columns: number): Rows =>
@@ -128,20 +127,17 @@ export const solve = (a: Matrix, b: Vector): Float64Array => {
 export const solveMatrix = (a: Matrix, b: Matrix): Rows =>
   transpose(transpose(b).map((column) => solve(a, column)))
 
-export interface Eigen {
-  /** Ascending. */
-  readonly values: Float64Array
-  /** Column k belongs to value k. */
-  readonly vectors: Rows
-}
-
-/** Eigenvalues and eigenvectors of a symmetric matrix: Jacobi sweeps until every entry off the diagonal is rounding. */
-export const eigen = (a: Matrix): Eigen => {
+/**
+ * The eigenvalues of a symmetric matrix, ascending, and its eigenvectors, the columns of `vectors` in the same order.
+ * Jacobi sweeps until every entry off the diagonal is rounding.
+ */
+export const eigen = (a: Matrix): { readonly values: Float64Array; readonly vectors: Rows } => {
   const n = a.length
   const m = a.map((row) => Float64Array.from(row))
   const q = identity(n)
   const negligible = (frobenius(a) * 2 ** -53) / n
-  for (let rotations = 1; rotations > 0; ) {
+  let rotations = 1
+  for (let sweep = 0; sweep < 60 && rotations > 0; sweep++) {
     rotations = 0
     for (let i = 0; i < n; i++) {
       for (let j = i + 1; j < n; j++) {
@@ -156,20 +152,23 @@ export const eigen = (a: Matrix): Eigen => {
   return { values, vectors: q.map((row) => Float64Array.from(order, (k) => row[k]!)) }
 }
 
-/** One Jacobi rotation R of the plane (i, j): m <- R^T m R, with m[i][j] = 0 afterwards, and q <- q R. */
+/** One Jacobi rotation R of the plane (i, j): q <- q R and m <- R^T m R, after which m[i][j] = 0. */
 const rotate = (m: Rows, q: Rows, i: number, j: number): void => {
   const tau = (m[j]![j]! - m[i]![i]!) / (2 * m[i]![j]!)
   const t = (tau >= 0 ? 1 : -1) / (Math.abs(tau) + Math.sqrt(1 + tau * tau))
   const c = 1 / Math.sqrt(1 + t * t)
   const s = t * c
   const turn = (a: Float64Array, p: number, b: Float64Array, r: number) => {
-    const [x, y] = [a[p]!, b[r]!]
+    const x = a[p]!
+    const y = b[r]!
     a[p] = c * x - s * y
     b[r] = s * x + c * y
   }
   for (const row of m) turn(row, i, row, j)
   for (const row of q) turn(row, i, row, j)
   for (let k = 0; k < m.length; k++) turn(m[i]!, k, m[j]!, k)
+  m[i]![j] = 0
+  m[j]![i] = 0
 }
 
 /** The eigenvalues of a symmetric matrix, ascending. */

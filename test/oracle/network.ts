@@ -69,7 +69,8 @@ const affine = (block: Block, parameters: Vector, a: Vector): Float64Array => {
 const linear = (block: Block, parameters: Vector, a: Vector): Float64Array =>
   affine({ ...block, bias: false }, parameters, a)
 
-const blockOf = (net: OracleNetwork, layer: number): Block => blocks(net).find((block) => block.layer === layer)!
+const blockOf = (net: OracleNetwork, layer: number): Block =>
+  blocks(net).find((block) => block.layer === layer)!
 
 const check = (what: string, v: Vector, length: number): void => {
   if (v.length !== length) throw new RangeError(`${what} has ${v.length} entries, not ${length}`)
@@ -82,7 +83,9 @@ export const layerValues = (net: OracleNetwork, theta: Vector, x: Vector): Reado
   const values: Array<Float64Array> = [Float64Array.from(x)]
   net.layers.forEach((layer, index) => {
     const a = values[index]!
-    values.push(layer.kind === "dense" ? affine(blockOf(net, index), theta, a) : a.map(activations[layer.name].f))
+    values.push(
+      layer.kind === "dense" ? affine(blockOf(net, index), theta, a) : a.map(activations[layer.name].f)
+    )
   })
   return values
 }
@@ -122,7 +125,8 @@ export const layerInputsAndCotangents = (
       samples.unshift({ block, input: Float64Array.from(block.bias ? [...a, 1] : a), cotangent })
       g = new Float64Array(block.inputs)
       for (let i = 0; i < block.inputs; i++) {
-        for (let o = 0; o < block.units; o++) g[i]! += theta[block.offset + i * block.units + o]! * cotangent[o]!
+        for (let o = 0; o < block.units; o++)
+          g[i]! += theta[block.offset + i * block.units + o]! * cotangent[o]!
       }
     }
   }

@@ -56,8 +56,7 @@ export const quasiDiagonal = (net: OracleNetwork, f: Matrix): Rows => {
 }
 
 /** pi = sqrt((tr A / dim A) / (tr G / dim G)) (Martens and Grosse 2015, section 6.3). */
-export const kfacPi = ({ A, G }: KfacFactor): number =>
-  Math.sqrt(trace(A) / A.length / (trace(G) / G.length))
+export const kfacPi = ({ A, G }: KfacFactor): number => Math.sqrt(trace(A) / A.length / (trace(G) / G.length))
 
 /** The factors with their damping: A + pi sqrt(damping) I and G + sqrt(damping) / pi I. */
 export const dampedFactors = (

@@ -1,8 +1,9 @@
 /**
- * LAPACK's scaled residuals, and the matrices they are taken on. Plain loops: nothing here is shared with src/.
+ * LAPACK's scaled residuals, and the matrices they are taken on. Plain loops: nothing here is shared with
+ * src/.
  *
- * A ratio is an error in units of n eps times the natural scale, with eps the unit roundoff. NaN and infinity anywhere
- * give a ratio of infinity: what is not finite never passes.
+ * A ratio is an error in units of n eps times the natural scale, with eps the unit roundoff. NaN and infinity
+ * anywhere give a ratio of infinity: what is not finite never passes.
  */
 
 export const eps64 = 2 ** -53
@@ -33,7 +34,11 @@ export const rowNorm = (rows: number, columns: number, a: ArrayLike<number>): nu
 
 /** a (m x k) times b (k x n). */
 export const product = (
-  m: number, n: number, k: number, a: ArrayLike<number>, b: ArrayLike<number>
+  m: number,
+  n: number,
+  k: number,
+  a: ArrayLike<number>,
+  b: ArrayLike<number>
 ): Float64Array => {
   const out = new Float64Array(m * n)
   for (let i = 0; i < m; i++) {
@@ -63,7 +68,11 @@ export const factorRatio = (n: number, a: Float64Array, l: Float64Array): number
 
 /** |B - A X| / (n |A| |X| eps). */
 export const solveRatio = (
-  n: number, columns: number, a: Float64Array, x: Float64Array, b: Float64Array
+  n: number,
+  columns: number,
+  a: Float64Array,
+  x: Float64Array,
+  b: Float64Array
 ): number => {
   const residual = difference(b, product(n, columns, n, a, x))
   return ratio(rowNorm(n, columns, residual), n * rowNorm(n, n, a) * rowNorm(n, columns, x) * eps64)
@@ -105,10 +114,14 @@ export const randomArray = (length: number, seed: number): Float64Array => {
 export const geometric = (n: number, condition: number): Float64Array =>
   Float64Array.from({ length: n }, (_, i) => (n < 2 ? 1 : condition ** (-i / (n - 1))))
 
-/** A symmetric matrix with the given eigenvalues: three random reflections of their diagonal, times the scale. */
+/**
+ * A symmetric matrix with the given eigenvalues: three random reflections of their diagonal, times the scale.
+ */
 export const withSpectrum = (spectrum: ArrayLike<number>, seed: number, scale = 1): Float64Array => {
   const n = spectrum.length
-  let a: Float64Array = Float64Array.from({ length: n * n }, (_, o) => (o % (n + 1) === 0 ? spectrum[o % n]! : 0))
+  let a: Float64Array = Float64Array.from({ length: n * n }, (_, o) =>
+    o % (n + 1) === 0 ? spectrum[o % n]! : 0
+  )
   for (let round = 0; round < 3; round++) {
     const u = randomArray(n, seed + round)
     const squares = u.reduce((sum, value) => sum + value * value, 0)
@@ -116,5 +129,7 @@ export const withSpectrum = (spectrum: ArrayLike<number>, seed: number, scale = 
     a = product(n, n, n, product(n, n, n, reflector, a), reflector)
   }
   // Rounding left the two triangles different in the last bit.
-  return a.map((_, o) => scale * a[Math.max(o % n, Math.floor(o / n)) * n + Math.min(o % n, Math.floor(o / n))]!)
+  return a.map(
+    (_, o) => scale * a[Math.max(o % n, Math.floor(o / n)) * n + Math.min(o % n, Math.floor(o / n))]!
+  )
 }

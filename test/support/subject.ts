@@ -1,6 +1,15 @@
 /** The library's own conditional, data and labels for a problem of the oracle. */
 import { Effect, type Layer } from "effect"
-import { Conditional, Cotangent, DataSource, Device, Likelihood, Network, Params, Tangent } from "../../src/index.ts"
+import {
+  Conditional,
+  Cotangent,
+  DataSource,
+  Device,
+  Likelihood,
+  Network,
+  Params,
+  Tangent
+} from "../../src/index.ts"
 import type { Case } from "../oracle/cases.ts"
 import type { Matrix } from "../oracle/linear.ts"
 
@@ -8,15 +17,21 @@ import type { Matrix } from "../oracle/linear.ts"
 export type Subject = ReturnType<typeof subject>
 
 const likelihoodOf = (name: string): Likelihood.Likelihood => {
-  if (name.startsWith("gaussian")) return Likelihood.gaussian({ variance: Number(/[\d.]+/.exec(name)?.[0] ?? 1) })
+  if (name.startsWith("gaussian"))
+    return Likelihood.gaussian({ variance: Number(/[\d.]+/.exec(name)?.[0] ?? 1) })
   return name === "bernoulli" ? Likelihood.bernoulli : Likelihood.categorical
 }
 
 export const subject = ({ X, Y, likelihood, net, theta }: Case) => {
   const layers = net.layers.map((layer) =>
-    layer.kind === "dense" ? Network.dense(layer.units, { bias: layer.bias }) : Network.activations[layer.name]
+    layer.kind === "dense"
+      ? Network.dense(layer.units, { bias: layer.bias })
+      : Network.activations[layer.name]
   )
-  const conditional = Conditional.make(Network.sequential(net.features, layers), likelihoodOf(likelihood.name))
+  const conditional = Conditional.make(
+    Network.sequential(net.features, layers),
+    likelihoodOf(likelihood.name)
+  )
   const { space } = conditional.network
   const x = { data: X.flatMap((row) => Array.from(row)), shape: [X.length, net.features] } as const
   return {
@@ -30,7 +45,10 @@ export const subject = ({ X, Y, likelihood, net, theta }: Case) => {
 }
 
 /** The devices that every law runs on. */
-export const devices: Readonly<Record<string, Layer.Layer<Device, unknown>>> = { cpu: Device.cpu, wasm: Device.wasm }
+export const devices: Readonly<Record<string, Layer.Layer<Device, unknown>>> = {
+  cpu: Device.cpu,
+  wasm: Device.wasm
+}
 
 /** A flat square matrix as rows. */
 export const rows = (flat: ArrayLike<number>): Matrix => {

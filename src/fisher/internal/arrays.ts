@@ -46,8 +46,13 @@ export const product = (
 }
 
 /** The transpose of a rows x columns matrix. */
-export const transpose = <A extends Float32Array | Float64Array>(matrix: A, rows: number, columns: number): A => {
+export const transpose = <A extends Float32Array | Float64Array>(
+  matrix: A,
+  rows: number,
+  columns: number
+): A => {
   const out = new (matrix.constructor as new (length: number) => A)(matrix.length)
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = matrix[i * columns + j]!
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) out[j * rows + i] = matrix[i * columns + j]!
   return out
 }

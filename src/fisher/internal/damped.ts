@@ -24,24 +24,27 @@ export const dampedFactor = (
   kernels: Kernels,
   { damping, matrix, n, what }: Damped
 ): Result.Result<Cholesky.Cholesky, NotPositiveDefinite> =>
-  Result.flatMap(Cholesky.factor(kernels, { n, matrix: Float64Array.from(matrix), damping, what }), (made) => {
-    let largest = 0
-    for (let i = 0; i < n; i++) largest = Math.max(largest, made.l[i * (n + 1)]! ** 2)
-    for (let i = 0; i < n; i++) {
-      const pivot = made.l[i * (n + 1)]! ** 2
-      if (pivot <= n * Number.EPSILON * largest) {
-        return Result.fail(
-          new NotPositiveDefinite({
-            what,
-            pivot: i,
-            damping,
-            message: `The ${what} is singular to rounding at pivot ${i} (${pivot} of ${largest}) with damping ${damping}. Give more damping.`
-          })
-        )
+  Result.flatMap(
+    Cholesky.factor(kernels, { n, matrix: Float64Array.from(matrix), damping, what }),
+    (made) => {
+      let largest = 0
+      for (let i = 0; i < n; i++) largest = Math.max(largest, made.l[i * (n + 1)]! ** 2)
+      for (let i = 0; i < n; i++) {
+        const pivot = made.l[i * (n + 1)]! ** 2
+        if (pivot <= n * Number.EPSILON * largest) {
+          return Result.fail(
+            new NotPositiveDefinite({
+              what,
+              pivot: i,
+              damping,
+              message: `The ${what} is singular to rounding at pivot ${i} (${pivot} of ${largest}) with damping ${damping}. Give more damping.`
+            })
+          )
+        }
       }
+      return Result.succeed(made)
     }
-    return Result.succeed(made)
-  })
+  )
 
 /** The solution for `[n, columns]` right-hand sides. */
 export const solveDamped = (factor: Cholesky.Cholesky, b: Float32Array, columns: number): Float64Array =>
@@ -65,11 +68,17 @@ const safeCondition = 1e-4 * 2 ** 24
  * Prepares many solves with one matrix. Large and well-conditioned, it is inverted once and multiplied with in float32; else
  * every solve is a pair of triangular ones in float64.
  */
-export const dampedInverse = (kernels: Kernels, damped: Damped): Result.Result<DampedInverse, NotPositiveDefinite> =>
+export const dampedInverse = (
+  kernels: Kernels,
+  damped: Damped
+): Result.Result<DampedInverse, NotPositiveDefinite> =>
   Result.map(dampedFactor(kernels, damped), (factor) => {
     const { n } = damped
     const inverse = n < worthInverting ? undefined : Cholesky.inverse(factor)
-    if (inverse !== undefined && (norm1(damped.matrix, n) + damped.damping) * norm1(inverse, n) <= safeCondition) {
+    if (
+      inverse !== undefined &&
+      (norm1(damped.matrix, n) + damped.damping) * norm1(inverse, n) <= safeCondition
+    ) {
       const single = Float32Array.from(inverse)
       return {
         fromLeft: (x, columns) => product(kernels, single, x, n, n, columns),

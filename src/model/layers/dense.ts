@@ -5,7 +5,7 @@ import { decodeOrThrow, PositiveInt } from "../../Options.ts"
 import { normal } from "../../random/Distributions.ts"
 import { type Key, uniform } from "../../random/Key.ts"
 import { type Init, variance } from "../Init.ts"
-import type { BuiltLayer, Layer, LinearizedLayer, LayerPoint, Weights } from "../Layer.ts"
+import type { BuiltLayer, Layer, LayerPoint, LinearizedLayer, Weights } from "../Layer.ts"
 
 export interface DenseOptions {
   /** Whether b is there; true unless said. */
@@ -15,7 +15,9 @@ export interface DenseOptions {
 const Dense = Schema.Struct({ units: PositiveInt, bias: Schema.optionalKey(Schema.Boolean) })
 
 /** A dense layer's name in a signature: two layers of different sizes have different names. */
-export type DenseName<Units extends number, Options extends DenseOptions> = Options extends { readonly bias: false }
+export type DenseName<Units extends number, Options extends DenseOptions> = Options extends {
+  readonly bias: false
+}
   ? `dense(${Units}, no bias)`
   : `dense(${Units})`
 

@@ -42,7 +42,8 @@ const runKernel = (
   inputs: tf.NamedTensorInfoMap,
   attrs: tf.NamedAttrMap = {},
   backendName = wasmBackend
-): tf.TensorInfo => tf.getKernel(kernelName, backendName).kernelFunc({ inputs, backend, attrs }) as tf.TensorInfo
+): tf.TensorInfo =>
+  tf.getKernel(kernelName, backendName).kernelFunc({ inputs, backend, attrs }) as tf.TensorInfo
 
 const free = (backend: KernelParams["backend"], ...tensors: ReadonlyArray<tf.TensorInfo>): void => {
   for (const { dataId } of tensors) (backend as tf.KernelBackend).disposeData(dataId)
@@ -86,10 +87,14 @@ const fusedMatMul: tf.KernelFunc = ({ inputs, backend, attrs }) => {
     : product
   if (!activation || activation === "linear") return biased
   const kernel = activationKernels[activation]
-  if (kernel === undefined) throw new Error(`fused activation ${activation} is not supported on ${wasmBackend}`)
+  if (kernel === undefined)
+    throw new Error(`fused activation ${activation} is not supported on ${wasmBackend}`)
   const operands =
     kernel === "Prelu" ? { x: biased, alpha: inputs["preluActivationWeights"]! } : { x: biased }
-  return replaceBy(biased, runKernel(kernel, backend, operands, { alpha: attrs?.["leakyreluAlpha"] as number }))
+  return replaceBy(
+    biased,
+    runKernel(kernel, backend, operands, { alpha: attrs?.["leakyreluAlpha"] as number })
+  )
 }
 
 /** Below this many multiplications the copies to and from the wasm heap cost more than they save. */

@@ -1,8 +1,25 @@
-/** The variance of Monte-Carlo estimates of the Fisher matrix, by enumeration. */
+/** The Fisher matrix, and the variance of its Monte-Carlo estimates, by enumerating every label. */
 import { scoreGradientAt } from "./fisher.ts"
 import type { OracleLikelihood } from "./likelihoods.ts"
-import { congruence, type Matrix, type Rows, tabulate, type Vector, zeros } from "./linear.ts"
+import { addOuter, congruence, type Matrix, type Rows, tabulate, type Vector, zeros } from "./linear.ts"
 import { jacobian, type OracleNetwork, outputs, size } from "./network.ts"
+
+/** F again, straight from the definition: (1/N) sum_n sum_y p(y | x_n) u u^T with u = d log p(y | x_n) / dtheta. */
+export const enumeratedFisher = (
+  net: OracleNetwork,
+  likelihood: OracleLikelihood,
+  theta: Vector,
+  X: Matrix
+): Rows => {
+  const total = zeros(size(net), size(net))
+  for (const x of X) {
+    const scoreGradient = scoreGradientAt(net, likelihood, theta, x)
+    for (const { probability, y } of likelihood.support(outputs(net, theta, x))) {
+      addOuter(total, probability / X.length, scoreGradient(y))
+    }
+  }
+  return total
+}
 
 /** Var_y[score_i score_j] over the support, C x C: the variance of a one-draw estimate of E[score score^T]. */
 export const scoreProductVariance = (likelihood: OracleLikelihood, z: Vector): Rows => {
