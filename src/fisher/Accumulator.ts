@@ -50,7 +50,7 @@ export const reduce = Effect.fnUntraced(function* <S extends string, Op extends 
     structure,
     space: scores.space,
     weight: scores.examples,
-    sums: sums.map((part) => Float64Array.from(part))
+    sums: sums.map((part) => new Float64Array(part))
   }
 }, Effect.scoped)
 
@@ -109,7 +109,7 @@ export const finish = <S extends string, Op extends Operation>(
       })
     )
   }
-  const means = sums.map((sum) => Float32Array.from(sum, (value) => value / weight))
+  const means = sums.map((sum) => new Float32Array(sum.map((value) => value / weight)))
   for (const mean of means) {
     const index = firstNonFinite(mean)
     if (index >= 0) {

@@ -41,7 +41,7 @@ const operations = ({ kernels, means, space: { size } }: Moments) => {
   return {
     apply: (v: Float32Array) => matrixVector(fisher, v),
     solve: (g: Float32Array, damping: number) =>
-      Result.map(factor(damping), (made) => Float32Array.from(solveDamped(made, g, 1))),
+      Result.map(factor(damping), (made) => new Float32Array(solveDamped(made, g, 1))),
     trace: () => fisher.reduce((sum, value, i) => (i % (size + 1) === 0 ? sum + value : sum), 0),
     frobeniusNorm: () => Math.sqrt(sumOfSquares(fisher)),
     diagonal: () => Float32Array.from({ length: size }, (_, i) => fisher[i * (size + 1)]!),

@@ -122,7 +122,7 @@ const kroneckerEigen = (
     Result.orElse(
       decompose(kernels, {
         n,
-        matrix: Float64Array.from(matrix),
+        matrix: new Float64Array(matrix),
         what: `K-FAC factor ${name} of layer ${block.layer}`
       }),
       // A Fisher holds finite numbers only: of decompose's failures just this one is left.
@@ -164,7 +164,7 @@ const solveEigen = (
     rows,
     columns,
     columns,
-    multiply(rows, rows, columns, a.vectors, Float64Array.from(matrix), { transposeA: true }),
+    multiply(rows, rows, columns, a.vectors, new Float64Array(matrix), { transposeA: true }),
     g.vectors
   )
   for (let i = 0; i < rows; i++) {
@@ -191,7 +191,7 @@ const solveEigen = (
     g.vectors,
     { transposeB: true }
   )
-  return Result.succeed(Float32Array.from(back))
+  return Result.succeed(new Float32Array(back))
 }
 
 /** (A + pi sqrt(damping) I)^-1 V (G + sqrt(damping) / pi I)^-1, as a function of V. */

@@ -7,19 +7,30 @@
  * *Source*: Amari 1998; Martens 2020, New insights and perspectives on the natural gradient method.
  */
 import { Result, Schema } from "effect"
-import type { NonFinite, ShapeMismatch } from "../Errors.ts"
+import { type NonFinite, ShapeMismatch } from "../Errors.ts"
 import type { Damping } from "../fisher/Damping.ts"
 import * as Fisher from "../fisher/Fisher.ts"
 import * as Cotangent from "../model/Cotangent.ts"
+import type { Layout } from "../model/ParamSpace.ts"
 import * as Params from "../model/Params.ts"
 import * as Tangent from "../model/Tangent.ts"
-import { decode, Positive } from "../Options.ts"
+import { Decay, decode, Positive } from "../Options.ts"
 
 /**
  * `learningRate`: eta, over 0. `maxKL`: the most that the step may change p(y|x) by the Fisher's own measure, in nats; a longer one
- * is shortened to it.
+ * is shortened to it. `momentum`: how much of the last update is added to this one, from 0 to under 1.
  */
-export const StepOptions = Schema.Struct({ learningRate: Positive, maxKL: Schema.optionalKey(Positive) })
+export const StepOptions = Schema.Struct({
+  learningRate: Positive,
+  maxKL: Schema.optionalKey(Positive),
+  momentum: Schema.optionalKey(Decay)
+})
+
+/** The options of a step; the damping has no default. `last` is what `momentum` is of: the update of the step before. */
+export type StepSettings<S extends string, D extends Damping> = typeof StepOptions.Type & {
+  readonly damping: D
+  readonly last?: Tangent.Tangent<S>
+}
 
 export interface Step<S extends string> {
   readonly params: Params.Params<S>
@@ -40,87 +51,87 @@ export interface Step<S extends string> {
 /**
  * One step of natural gradient.
  *
- * *Math*: d = -eta (F + damping)^-1 g; theta' = theta + d. With `maxKL`, eta is at most what makes d^T F d / 2 equal to it.
- * *Cost*: one solve and one product of the Fisher. *Fails*: as `Fisher.solve`, and `InvalidArgument` for a learning rate that is no
- * finite number over 0.
+ * *Math*: d = c (-eta (F + damping)^-1 g + momentum last); theta' = theta + d. c is 1, or less where `maxKL` asks for it: what makes
+ * d^T F d / 2 equal to it. *Cost*: one solve and one product of the Fisher.
+ * *Fails*: as `Fisher.solve`; `InvalidArgument` for an option outside its range; `ShapeMismatch` for vectors of another network.
  *
  * @example
- * ```ts no-run
- * import { Damping, NaturalGradient } from "natgrad"
- * import type { Cotangent, Fisher, Params } from "natgrad"
+ * ```ts
+ * import { Effect, Result } from "effect"
+ * import { Conditional, Damping, DataSource, Device, Fisher, Likelihood, NaturalGradient, Network, Sampler, Structure } from "natgrad"
  *
- * declare const params: Params.Params<"1 > dense(1)">
- * declare const gradient: Cotangent.Cotangent<"1 > dense(1)">
- * declare const fisher: Fisher.Fisher<"1 > dense(1)", "apply" | "solve">
- * NaturalGradient.step(params, gradient, fisher, { learningRate: 1, damping: Damping.absolute(1e-2) })
+ * // The mean of a Gaussian with variance 2: one step of learning rate 1 goes to the optimum, the mean of the data.
+ * const mean = Conditional.make(Network.sequential(0, [Network.dense(1)]), Likelihood.gaussian({ variance: 2 }))
+ * const start = Conditional.init(mean, { seed: 0 })
+ * const { fisher, gradient } = await Effect.runPromise(
+ *   Effect.all({
+ *     gradient: Conditional.gradient(mean, start),
+ *     fisher: Fisher.estimate(mean, start, Structure.dense)
+ *   }).pipe(Effect.provide([DataSource.density({ y: [1, 3, 8] }), Sampler.exact, Device.wasm]))
+ * )
+ * const damping = Damping.absolute(0)
+ * const { params, predictedKL } = Result.getOrThrow(
+ *   NaturalGradient.step(start, gradient, fisher, { learningRate: 1, damping })
+ * )
+ * params.values[0]!.toFixed(4) // => 4.0000
+ * predictedKL.toFixed(4) // => 4.0000
  * ```
  */
 export const step = <S extends string, const D extends Damping>(
   params: Params.Params<S>,
   gradient: Cotangent.Cotangent<S>,
   fisher: Fisher.Fisher<S, Fisher.SolveWith<D> | "apply">,
-  options: typeof StepOptions.Type & { readonly damping: D }
+  options: StepSettings<S, D>
 ): Result.Result<Step<S>, Fisher.OperationError> => {
-  const { damping, ...rest } = options
+  const { damping, last, ...rest } = options
   return Result.gen(function* () {
-    const { learningRate, maxKL } = yield* decode(StepOptions, rest)
+    const { learningRate, maxKL, momentum = 0 } = yield* decode(StepOptions, rest)
+    yield* sameNetwork(params, last ?? params)
+    yield* sameNetwork(params, gradient)
     // `SolveWith<D>` stands for the operation that this damping needs; the compiler cannot see through it for an open D.
     const direction = yield* Fisher.solve(fisher as Fisher.Fisher<S, Fisher.SolveWith<D>>, gradient, damping)
-    const curvature = yield* Fisher.quadraticForm(fisher as Fisher.Fisher<S, "apply">, direction)
-    const limit = maxKL === undefined || curvature <= 0 ? learningRate : Math.sqrt((2 * maxKL) / curvature)
-    const eta = Math.min(learningRate, limit)
-    const update = yield* scaled(direction, -eta)
-    return yield* measured(params, gradient, update, eta, eta * eta * curvature)
+    const whole = yield* tangent(params, (i) => {
+      return momentum * (last?.values[i] ?? 0) - learningRate * direction.values[i]!
+    })
+    const curvature = yield* Fisher.quadraticForm(fisher as Fisher.Fisher<S, "apply">, whole)
+    const scale = maxKL === undefined || curvature <= 2 * maxKL ? 1 : Math.sqrt((2 * maxKL) / curvature)
+    const update = scale === 1 ? whole : yield* tangent(params, (i) => scale * whole.values[i]!)
+    const predictedKL = 0.5 * scale * scale * curvature
+    return {
+      params: yield* finite(() => Params.move(params, update)),
+      update,
+      predictedDecrease: -(Cotangent.pair(gradient, update) + predictedKL),
+      predictedKL,
+      updateNorm: Math.sqrt(update.values.reduce((sum, value) => sum + value * value, 0)),
+      learningRate: scale * learningRate
+    }
   })
 }
 
-/**
- * What taking `update` would do, by the quadratic model: for an update that was put together otherwise, as with momentum.
- *
- * *Fails*: `ShapeMismatch`, `NonFinite`.
- */
-export const describe = <S extends string>(
-  params: Params.Params<S>,
-  gradient: Cotangent.Cotangent<S>,
-  fisher: Fisher.Fisher<S, "apply">,
-  update: Tangent.Tangent<S>,
-  learningRate: number
-): Result.Result<Step<S>, ShapeMismatch | NonFinite> =>
-  Result.flatMap(Fisher.quadraticForm(fisher, update), (curvature) =>
-    measured(params, gradient, update, learningRate, curvature)
-  )
+const finite = <A>(make: () => A): Result.Result<A, NonFinite> =>
+  Result.try({ try: make, catch: (cause) => cause as NonFinite })
 
-const measured = <S extends string>(
-  params: Params.Params<S>,
-  gradient: Cotangent.Cotangent<S>,
-  update: Tangent.Tangent<S>,
-  learningRate: number,
-  curvature: number
-): Result.Result<Step<S>, NonFinite> =>
-  Result.map(moved(params, update), (to) => ({
-    params: to,
-    update,
-    predictedDecrease: -(Cotangent.pair(gradient, update) + 0.5 * curvature),
-    predictedKL: 0.5 * curvature,
-    updateNorm: Math.sqrt(update.values.reduce((sum, value) => sum + value * value, 0)),
-    learningRate
-  }))
-
-const scaled = <S extends string>(
-  tangent: Tangent.Tangent<S>,
-  factor: number
+const tangent = <S extends string>(
+  { space }: Params.Params<S>,
+  entry: (index: number) => number
 ): Result.Result<Tangent.Tangent<S>, NonFinite> =>
-  Result.try({
-    try: () =>
-      Tangent.make(
-        tangent.space,
-        tangent.values.map((value) => factor * value)
-      ),
-    catch: (cause) => cause as NonFinite
+  finite(() => {
+    const values = new Float64Array(space.size)
+    for (let i = 0; i < values.length; i++) values[i] = entry(i)
+    return Tangent.make(space, values)
   })
 
-const moved = <S extends string>(
-  params: Params.Params<S>,
-  update: Tangent.Tangent<S>
-): Result.Result<Params.Params<S>, NonFinite> =>
-  Result.try({ try: () => Params.move(params, update), catch: (cause) => cause as NonFinite })
+const sameNetwork = (
+  { space }: { readonly space: Layout },
+  that: { readonly space: Layout }
+): Result.Result<void, ShapeMismatch> =>
+  space.signature === that.space.signature
+    ? Result.succeed(undefined)
+    : Result.fail(
+        new ShapeMismatch({
+          what: "parameters",
+          expected: that.space.signature,
+          actual: space.signature,
+          message: `The parameters are of the network ${space.signature}, and another vector of the step is of ${that.space.signature}. Take all from one network.`
+        })
+      )

@@ -7,7 +7,7 @@
  *
  * The stream has no end: take from it what you want (`Stream.take`, `Stream.takeUntil`). The source's passes follow one another.
  */
-import { Effect, Result, Schema, type Scope, Stream } from "effect"
+import { Effect, Schema, type Scope, Stream } from "effect"
 import { EmptyData, type InvalidLabel, type MissingLabels, type NonFinite } from "../Errors.ts"
 import * as Accumulator from "../fisher/Accumulator.ts"
 import type { Damping } from "../fisher/Damping.ts"
@@ -18,8 +18,8 @@ import type { Batch } from "../model/Batch.ts"
 import { type Conditional, checkedLabels, linearize, load } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
 import type * as Params from "../model/Params.ts"
-import * as Tangent from "../model/Tangent.ts"
-import { Decay, decode, Positive, PositiveInt } from "../Options.ts"
+import type * as Tangent from "../model/Tangent.ts"
+import { Decay, decode, PositiveInt } from "../Options.ts"
 import { labelGradient } from "../sampling/Averages.ts"
 import { type DataError, DataSource } from "../sampling/DataSource.ts"
 import type { Sampler } from "../sampling/Sampler.ts"
@@ -27,37 +27,25 @@ import { Device } from "../tensor/Device.ts"
 import * as NaturalGradient from "./NaturalGradient.ts"
 
 /**
- * `learningRate`, `maxKL`: as for `NaturalGradient.step`. `momentum`: how much of the last update is added to this one, 0 unless
- * said. `average`: the weight of the past in the Fisher's moving average, a step, 0.95 unless said. `refresh`: steps between two
- * Fishers, 1 unless said; the sums are averaged at every `sampleEvery`-th step, 1 unless said.
+ * Those of a step, and: `sampleEvery`: how many steps from one sampling of y to the next, 1 unless said. `average`: the weight of the
+ * past in the moving average of the Fisher's sums at each sampling, 0.95 unless said. `refresh`: how many steps from one Fisher, with
+ * its factorisations, to the next, 1 unless said.
  */
 export const TrainingOptions = Schema.Struct({
-  learningRate: Positive,
-  maxKL: Schema.optionalKey(Positive),
-  momentum: Schema.optionalKey(Decay),
+  ...NaturalGradient.StepOptions.fields,
   average: Schema.optionalKey(Decay),
   refresh: Schema.optionalKey(PositiveInt),
   sampleEvery: Schema.optionalKey(PositiveInt)
 })
 
-/** What one step did. */
-export interface Report<S extends string> {
+/** What one step did: `params` are those after it. */
+export interface Report<S extends string> extends NaturalGradient.Step<S> {
   /** Counted from 1. */
   readonly step: number
   /** Examples that the steps have taken so far. */
   readonly examples: number
   /** Mean negative log-likelihood of the batch before the step, in nats. */
   readonly loss: number
-  /** The parameters after the step. */
-  readonly params: Params.Params<S>
-  readonly update: Tangent.Tangent<S>
-  readonly updateNorm: number
-  /** d^T F d / 2 of the update d, by the Fisher in use, in nats. */
-  readonly predictedKL: number
-  /** How much the quadratic model of the batch's loss falls, in nats. */
-  readonly predictedDecrease: number
-  /** The learning rate of the step, after `maxKL`. */
-  readonly learningRate: number
 }
 
 export type TrainingError = EstimateError | MissingLabels | InvalidLabel | Fisher.OperationError
@@ -77,7 +65,7 @@ interface State<S extends string, D extends Damping> {
   readonly params: Params.Params<S>
   readonly sums: Accumulator.Accumulator<S, Needed<D>>
   readonly fisher: Fisher.Fisher<S, Needed<D>> | undefined
-  readonly velocity: Tangent.Tangent<S> | undefined
+  readonly last: Tangent.Tangent<S> | undefined
 }
 
 /**
@@ -103,7 +91,7 @@ export const run = <S extends string, const D extends Damping>(
               params,
               sums: Accumulator.empty(structure, conditional.network.space),
               fisher: undefined,
-              velocity: undefined
+              last: undefined
             }),
             (state, batch) => step(conditional, { ...settings, damping, structure }, state, batch)
           )
@@ -155,7 +143,7 @@ const step = Effect.fnUntraced(function* <S extends string, D extends Damping>(
     params: taken.params,
     sums: measured.sums,
     fisher,
-    velocity: taken.update
+    last: taken.update
   }
   yield* Effect.yieldNow
   return [next, [{ ...taken, step: next.step, examples: next.examples, loss: measured.loss }]]
@@ -205,30 +193,17 @@ const measure = Effect.fnUntraced(function* <S extends string, D extends Damping
 const finite = <A>(make: () => A): Effect.Effect<A, NonFinite> =>
   Effect.try({ try: make, catch: (cause) => cause as NonFinite })
 
-/** The natural-gradient step, with momentum: the last update, weighed down, is added to it. */
+/** The natural-gradient step, with what momentum it has. */
 const advance = <S extends string, D extends Damping>(
-  { damping, learningRate, maxKL, momentum = 0 }: Settings<D>,
-  { params, velocity }: State<S, D>,
+  { damping, learningRate, maxKL, momentum }: Settings<D>,
+  { last, params }: State<S, D>,
   fisher: Fisher.Fisher<S, Needed<D>>,
   gradient: Cotangent.Cotangent<S>
-): Result.Result<
-  Pick<Report<S>, "params" | "update" | "updateNorm" | "predictedKL" | "predictedDecrease" | "learningRate">,
-  TrainingError
-> =>
-  Result.gen(function* () {
-    const own = yield* NaturalGradient.step(params, gradient, fisher, {
-      learningRate,
-      damping,
-      ...(maxKL === undefined ? {} : { maxKL })
-    })
-    if (velocity === undefined || momentum === 0) return own
-    const update = yield* Result.try({
-      try: () =>
-        Tangent.make(
-          params.space,
-          own.update.values.map((value, i) => value + momentum * velocity.values[i]!)
-        ),
-      catch: (cause) => cause as NonFinite
-    })
-    return yield* NaturalGradient.describe(params, gradient, fisher, update, own.learningRate)
+) =>
+  NaturalGradient.step(params, gradient, fisher, {
+    learningRate,
+    damping,
+    ...(maxKL === undefined ? {} : { maxKL }),
+    ...(momentum === undefined ? {} : { momentum }),
+    ...(last === undefined ? {} : { last })
   })

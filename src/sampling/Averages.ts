@@ -128,7 +128,7 @@ export const labelGradient = Effect.fnUntraced(function* <S extends string>(
   const { batch } = outputs
   const draws = Draws.Labels({
     columns: 1,
-    labels: Float64Array.from(labels.values),
+    labels: new Float64Array(labels.values),
     weights: new Float64Array(batch.examples).fill(1)
   })
   // The loss is -log p: its gradient is minus the sum of the scores.

@@ -131,6 +131,6 @@ const readExamples = Effect.fnUntraced(function* (
     features,
     x: images.bytes.subarray(0, examples * features),
     scale: 1 / 255,
-    labels: { values: Float32Array.from(labels.bytes.subarray(0, examples)), labelSize: 1 }
+    labels: { values: new Float32Array(labels.bytes.subarray(0, examples)), labelSize: 1 }
   }
 })

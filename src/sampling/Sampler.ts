@@ -84,7 +84,7 @@ export class Sampler extends Context.Service<
         Effect.map(({ values }) =>
           Labels({
             columns: 1,
-            labels: Float64Array.from(values),
+            labels: new Float64Array(values),
             weights: new Float64Array(batch.examples).fill(1)
           })
         )

@@ -24,31 +24,28 @@ export const dampedFactor = (
   kernels: Kernels,
   { damping, matrix, n, what }: Damped
 ): Result.Result<Cholesky.Cholesky, NotPositiveDefinite> =>
-  Result.flatMap(
-    Cholesky.factor(kernels, { n, matrix: Float64Array.from(matrix), damping, what }),
-    (made) => {
-      let largest = 0
-      for (let i = 0; i < n; i++) largest = Math.max(largest, made.l[i * (n + 1)]! ** 2)
-      for (let i = 0; i < n; i++) {
-        const pivot = made.l[i * (n + 1)]! ** 2
-        if (pivot <= n * Number.EPSILON * largest) {
-          return Result.fail(
-            new NotPositiveDefinite({
-              what,
-              pivot: i,
-              damping,
-              message: `The ${what} is singular to rounding at pivot ${i} (${pivot} of ${largest}) with damping ${damping}. Give more damping.`
-            })
-          )
-        }
+  Result.flatMap(Cholesky.factor(kernels, { n, matrix: new Float64Array(matrix), damping, what }), (made) => {
+    let largest = 0
+    for (let i = 0; i < n; i++) largest = Math.max(largest, made.l[i * (n + 1)]! ** 2)
+    for (let i = 0; i < n; i++) {
+      const pivot = made.l[i * (n + 1)]! ** 2
+      if (pivot <= n * Number.EPSILON * largest) {
+        return Result.fail(
+          new NotPositiveDefinite({
+            what,
+            pivot: i,
+            damping,
+            message: `The ${what} is singular to rounding at pivot ${i} (${pivot} of ${largest}) with damping ${damping}. Give more damping.`
+          })
+        )
       }
-      return Result.succeed(made)
     }
-  )
+    return Result.succeed(made)
+  })
 
 /** The solution for `[n, columns]` right-hand sides. */
 export const solveDamped = (factor: Cholesky.Cholesky, b: Float32Array, columns: number): Float64Array =>
-  Cholesky.solve(factor, Float64Array.from(b), columns)
+  Cholesky.solve(factor, new Float64Array(b), columns)
 
 /** The inverse of a damped matrix as two maps. */
 export interface DampedInverse {
@@ -79,13 +76,13 @@ export const dampedInverse = (
       inverse !== undefined &&
       (norm1(damped.matrix, n) + damped.damping) * norm1(inverse, n) <= safeCondition
     ) {
-      const single = Float32Array.from(inverse)
+      const single = new Float32Array(inverse)
       return {
         fromLeft: (x, columns) => product(kernels, single, x, n, n, columns),
         fromRight: (x, rows) => product(kernels, x, single, rows, n, n)
       }
     }
-    const fromLeft = (x: Float32Array, columns: number) => Float32Array.from(solveDamped(factor, x, columns))
+    const fromLeft = (x: Float32Array, columns: number) => new Float32Array(solveDamped(factor, x, columns))
     return {
       fromLeft,
       fromRight: (x, rows) => transpose(fromLeft(transpose(x, rows, n), rows), n, rows)

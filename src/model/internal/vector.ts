@@ -29,7 +29,7 @@ export const vectorValues = (space: Layout, what: string, values: ArrayLike<numb
         "Take them from the same network."
     })
   }
-  const copy = Float32Array.from(values)
+  const copy = new Float32Array(values)
   const index = firstNonFinite(copy)
   if (index >= 0) {
     throw new NonFinite({

@@ -18,7 +18,7 @@ const sigmoid = (z: number): number => {
 const softplus = (z: number): number => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)))
 
 const at = (logits: ArrayLike<number>): Distribution => {
-  const z = Float64Array.from(logits)
+  const z = new Float64Array(logits)
   const p = z.map(sigmoid)
   // p (1 - p) as sigmoid(z) sigmoid(-z): 1 - p would be 0 for a large z.
   const deviation = z.map((value, c) => Math.sqrt(p[c]! * sigmoid(-value)))

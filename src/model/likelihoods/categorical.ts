@@ -15,7 +15,9 @@ const logSoftmax = (z: ArrayLike<number>): Float64Array => {
   for (let c = 0; c < z.length; c++) sum += Math.exp(z[c]! - max)
   const logSum = Math.log(sum)
   // (z - max) first: the sum max + logSum would cost the digits of large logits.
-  return Float64Array.from(z, (value) => value - max - logSum)
+  const out = new Float64Array(z.length)
+  for (let c = 0; c < z.length; c++) out[c] = z[c]! - max - logSum
+  return out
 }
 
 /**

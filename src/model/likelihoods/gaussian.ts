@@ -15,7 +15,7 @@ import type { Distribution, Likelihood } from "../Likelihood.ts"
 export const GaussianOptions = Schema.Struct({ variance: Positive })
 
 const at = (mean: ArrayLike<number>, variance: number): Distribution => {
-  const z = Float64Array.from(mean)
+  const z = new Float64Array(mean)
   const deviation = Math.sqrt(variance)
   const squaredDistance = (y: ArrayLike<number>): number =>
     z.reduce((sum, value, c) => sum + (y[c]! - value) ** 2, 0)
