@@ -8,9 +8,9 @@
  */
 import { Result, Schema } from "effect"
 import { dual } from "effect/Function"
-import { type InvalidArgument, NonFinite, ShapeMismatch } from "../Errors.ts"
+import { type InvalidArgument, NonFinite, type ShapeMismatch } from "../Errors.ts"
 import * as Cotangent from "../model/Cotangent.ts"
-import type { Layout, ParamSpace } from "../model/ParamSpace.ts"
+import { mismatch, type ParamSpace } from "../model/ParamSpace.ts"
 import * as Tangent from "../model/Tangent.ts"
 import { decode, firstNonFinite } from "../Options.ts"
 import { type Absolute, Damping, type Factored } from "./Damping.ts"
@@ -36,16 +36,6 @@ export type SolveWith<D extends Damping> = D extends Absolute
   : D extends Factored
     ? "factoredSolve"
     : never
-
-const sameSpace = (self: Layout, that: Layout, what: string): ShapeMismatch | undefined =>
-  self.signature === that.signature
-    ? undefined
-    : new ShapeMismatch({
-        what,
-        expected: self.signature,
-        actual: that.signature,
-        message: `The ${what} is of the network ${that.signature} and the Fisher of ${self.signature}. Take both from one network.`
-      })
 
 const finite = (values: Float32Array, what: string): Result.Result<Float32Array, NonFinite> => {
   const index = firstNonFinite(values)
@@ -80,7 +70,7 @@ export const apply: {
     self: Fisher<S, "apply">,
     tangent: Tangent.Tangent<S>
   ): Result.Result<Cotangent.Cotangent<S>, ShapeMismatch | NonFinite> => {
-    const other = sameSpace(self.space, tangent.space, "tangent")
+    const other = mismatch("tangent", self.space, tangent.space)
     if (other !== undefined) return Result.fail(other)
     return Result.map(finite(self.operations.apply(tangent.values), "product"), (values) =>
       Cotangent.make(self.space, values)
@@ -134,7 +124,7 @@ export const solve: {
     cotangent: Cotangent.Cotangent<S>,
     damping: Damping
   ): Result.Result<Tangent.Tangent<S>, OperationError> => {
-    const other = sameSpace(self.space, cotangent.space, "cotangent")
+    const other = mismatch("cotangent", self.space, cotangent.space)
     if (other !== undefined) return Result.fail(other)
     return decodeDamping(damping).pipe(
       Result.flatMap(

@@ -15,7 +15,7 @@ import * as Init from "./Init.ts"
 import type { Weights } from "./Layer.ts"
 import type { Distribution, Likelihood } from "./Likelihood.ts"
 import * as Network from "./Network.ts"
-import type { Layout } from "./ParamSpace.ts"
+import { type Layout, mismatch } from "./ParamSpace.ts"
 import * as Params from "./Params.ts"
 import { type Scores, summedGradient } from "./Score.ts"
 import type { Tangent } from "./Tangent.ts"
@@ -70,7 +70,7 @@ export const load = Effect.fnUntraced(function* <S extends string>(
   conditional: Conditional<S>,
   params: Params.Params<S>
 ): Effect.fn.Return<Loaded<S>, TensorFailure | ShapeMismatch, Device | Scope.Scope> {
-  yield* sameSpace("parameters", conditional.network.space, params.space.signature)
+  yield* sameSpace("vector of parameters", conditional.network.space, params.space)
   const weights = yield* upload(conditional.network.space, params.values)
   return { conditional, weights }
 })
@@ -82,18 +82,10 @@ const upload = (space: Layout, values: Float32Array) =>
     )
   )
 
-/** The type keeps networks apart where sizes are literals; where they are numbers, this does. */
-const sameSpace = (what: string, space: Layout, signature: string) =>
-  signature === space.signature
-    ? Effect.void
-    : Effect.fail(
-        new ShapeMismatch({
-          what,
-          expected: space.signature,
-          actual: signature,
-          message: `The ${what} are of the network ${signature}, not of ${space.signature}. Take them from the same network.`
-        })
-      )
+const sameSpace = (what: string, due: Layout, actual: Layout): Effect.Effect<void, ShapeMismatch> => {
+  const other = mismatch(what, due, actual)
+  return other === undefined ? Effect.void : Effect.fail(other)
+}
 
 const inputTensor = (batch: Batch): tf.Tensor2D => tf.tensor2d(batch.x, [batch.examples, batch.features])
 
@@ -239,7 +231,7 @@ const pushforward = Effect.fnUntraced(function* <S extends string>(
   map: Network.LinearizedNetwork,
   tangent: Tangent<S>
 ): Effect.fn.Return<Float32Array, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
-  yield* sameSpace("components of the tangent", conditional.network.space, tangent.space.signature)
+  yield* sameSpace("tangent", conditional.network.space, tangent.space)
   const device = yield* Device
   const direction = yield* upload(conditional.network.space, tangent.values)
   const change = yield* device.compute("pushforward", (keep) => keep(map.pushforward(direction)))

@@ -8,6 +8,8 @@
  * a `Tangent` is a direction of movement (an update) and a `Cotangent` a linear function of one (a gradient). The Fisher maps
  * tangents to cotangents, its inverse maps them back.
  */
+import { ShapeMismatch } from "../Errors.ts"
+
 declare const Space: unique symbol
 
 /** One layer's part of the flat vector: a row-major matrix of `rows` x `columns`, its last row the bias if there is one. */
@@ -33,3 +35,14 @@ export interface Layout {
 export interface ParamSpace<S extends string> extends Layout {
   readonly [Space]?: (_: S) => S
 }
+
+/** Why a vector of the space `actual` is not one of `due`, or nothing: what the types cannot tell where sizes are not literals. */
+export const mismatch = (what: string, due: Layout, actual: Layout): ShapeMismatch | undefined =>
+  due.signature === actual.signature
+    ? undefined
+    : new ShapeMismatch({
+        what,
+        expected: due.signature,
+        actual: actual.signature,
+        message: `The ${what} is of the network ${actual.signature}, not of ${due.signature}. Take all vectors from one network.`
+      })

@@ -7,11 +7,11 @@
  * *Source*: Amari 1998; Martens 2020, New insights and perspectives on the natural gradient method.
  */
 import { Result, Schema } from "effect"
-import { type NonFinite, ShapeMismatch } from "../Errors.ts"
+import type { NonFinite } from "../Errors.ts"
 import type { Damping } from "../fisher/Damping.ts"
 import * as Fisher from "../fisher/Fisher.ts"
 import * as Cotangent from "../model/Cotangent.ts"
-import type { Layout } from "../model/ParamSpace.ts"
+import { mismatch } from "../model/ParamSpace.ts"
 import * as Params from "../model/Params.ts"
 import * as Tangent from "../model/Tangent.ts"
 import { Decay, decode, Positive } from "../Options.ts"
@@ -86,8 +86,10 @@ export const step = <S extends string, const D extends Damping>(
   const { damping, last, ...rest } = options
   return Result.gen(function* () {
     const { learningRate, maxKL, momentum = 0 } = yield* decode(StepOptions, rest)
-    yield* sameNetwork(params, last ?? params)
-    yield* sameNetwork(params, gradient)
+    const other =
+      mismatch("gradient", params.space, gradient.space) ??
+      mismatch("last update", params.space, (last ?? params).space)
+    if (other !== undefined) return yield* Result.fail(other)
     // `SolveWith<D>` stands for the operation that this damping needs; the compiler cannot see through it for an open D.
     const direction = yield* Fisher.solve(fisher as Fisher.Fisher<S, Fisher.SolveWith<D>>, gradient, damping)
     const whole = yield* tangent(params, (i) => {
@@ -120,18 +122,3 @@ const tangent = <S extends string>(
     for (let i = 0; i < values.length; i++) values[i] = entry(i)
     return Tangent.make(space, values)
   })
-
-const sameNetwork = (
-  { space }: { readonly space: Layout },
-  that: { readonly space: Layout }
-): Result.Result<void, ShapeMismatch> =>
-  space.signature === that.space.signature
-    ? Result.succeed(undefined)
-    : Result.fail(
-        new ShapeMismatch({
-          what: "parameters",
-          expected: that.space.signature,
-          actual: space.signature,
-          message: `The parameters are of the network ${space.signature}, and another vector of the step is of ${that.space.signature}. Take all from one network.`
-        })
-      )
