@@ -5,7 +5,7 @@
  * `movingAverage` weighs the past down, examples and sums alike.
  */
 import { Effect, Result, type Scope } from "effect"
-import { EmptyData, NonFinite, ShapeMismatch, type TensorFailure } from "../Errors.ts"
+import { EmptyData, InvalidArgument, NonFinite, ShapeMismatch, type TensorFailure } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Scores } from "../model/Score.ts"
@@ -22,15 +22,36 @@ export interface Accumulator<S extends string, Op extends Operation> {
   readonly sums: ReadonlyArray<Float64Array>
 }
 
+/** 4 GiB of sums: past it a process of ordinary size dies instead of failing. */
+const mostNumbers = 2 ** 29
+
+/**
+ * Nothing yet: all sums 0.
+ *
+ * *Throws*: `InvalidArgument` where the structure needs more than 2^29 numbers for this network.
+ */
 export const empty = <S extends string, Op extends Operation>(
   structure: Structure<Op>,
   space: ParamSpace<S>
-): Accumulator<S, Op> => ({
-  structure,
-  space,
-  weight: 0,
-  sums: structure.sizes(space).map((size) => new Float64Array(size))
-})
+): Accumulator<S, Op> => {
+  const sizes = structure.sizes(space)
+  const numbers = sizes.reduce((sum, size) => sum + size, 0)
+  if (numbers > mostNumbers) {
+    throw new InvalidArgument({
+      argument: "structure",
+      value: structure.name,
+      message: `The ${structure.name} Fisher of ${space.size} parameters is ${numbers} numbers, over the ${mostNumbers} that are allowed. Choose Structure.kfac or Structure.diagonal.`
+    })
+  }
+  return { structure, space, weight: 0, sums: sizes.map((size) => new Float64Array(size)) }
+}
+
+/** `empty`, failing with its error. */
+export const start = <S extends string, Op extends Operation>(
+  structure: Structure<Op>,
+  space: ParamSpace<S>
+): Effect.Effect<Accumulator<S, Op>, InvalidArgument> =>
+  Effect.try({ try: () => empty(structure, space), catch: (cause) => cause as InvalidArgument })
 
 /**
  * Reduces the scores of a block to the sums of a structure, on the device.

@@ -35,16 +35,18 @@ export type EstimateError =
   | ShapeMismatch
   | TensorFailure
 
+type BlockSums<S extends string, Op extends Operation> = Effect.fn.Return<
+  Accumulator.Accumulator<S, Op>,
+  SamplerError | ShapeMismatch | NonFinite | TensorFailure,
+  Sampler | Device | Scope.Scope
+>
+
 /** Sample, backprop and reduce, for a block that is linearised already. */
 export const sampledSums = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
   { backprop, outputs }: Linearization<S>,
   structure: Structure<Op>,
   round: number
-): Effect.fn.Return<
-  Accumulator.Accumulator<S, Op>,
-  SamplerError | ShapeMismatch | NonFinite | TensorFailure,
-  Sampler | Device | Scope.Scope
-> {
+): BlockSums<S, Op> {
   const sampler = yield* Sampler
   const draws = yield* sampler.draw(outputs, round)
   const columns = yield* Effect.fromResult(cotangents(draws, outputs))
@@ -58,11 +60,7 @@ export const blockSums = Effect.fnUntraced(function* <S extends string, Op exten
   batch: Batch,
   structure: Structure<Op>,
   round: number
-): Effect.fn.Return<
-  Accumulator.Accumulator<S, Op>,
-  SamplerError | ShapeMismatch | NonFinite | TensorFailure,
-  Sampler | Device | Scope.Scope
-> {
+): BlockSums<S, Op> {
   return yield* sampledSums(yield* linearize(loaded, batch), structure, round)
 }, Effect.scoped)
 
@@ -87,12 +85,13 @@ export const estimate = Effect.fn("Fisher.estimate")(function* <S extends string
     round = 0
   } = yield* Effect.fromResult(decode(EstimateOptions, options))
   const device = yield* Device
+  const start = yield* Accumulator.start(structure, conditional.network.space)
   const loaded = yield* load(conditional, params)
   const sums = yield* blocks({ size: blockSize, pass }).pipe(
     Stream.mapEffect((batch) => Effect.tap(blockSums(loaded, batch, structure, round), Effect.yieldNow), {
       concurrency
     }),
-    Stream.runFold(() => Accumulator.empty(structure, conditional.network.space), addInPlace)
+    Stream.runFold(() => start, addInPlace)
   )
   return yield* Effect.fromResult(Accumulator.finish(sums, device.kernels))
 }, Effect.scoped)

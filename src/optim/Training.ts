@@ -81,23 +81,17 @@ export const run = <S extends string, const D extends Damping>(
 ): Stream.Stream<Report<S>, TrainingError, DataSource | Sampler | Device> => {
   const { damping, structure, ...rest } = options
   return Stream.unwrap(
-    Effect.fromResult(decode(TrainingOptions, rest)).pipe(
-      Effect.map((settings) =>
-        batches.pipe(
-          Stream.mapAccumEffect(
-            (): State<S, D> => ({
-              step: 0,
-              examples: 0,
-              params,
-              sums: Accumulator.empty(structure, conditional.network.space),
-              fisher: undefined,
-              last: undefined
-            }),
-            (state, batch) => step(conditional, { ...settings, damping, structure }, state, batch)
-          )
+    Effect.gen(function* () {
+      const settings = { ...(yield* Effect.fromResult(decode(TrainingOptions, rest))), damping, structure }
+      const sums = yield* Accumulator.start(structure, conditional.network.space)
+      const start: State<S, D> = { step: 0, examples: 0, params, sums, fisher: undefined, last: undefined }
+      return batches.pipe(
+        Stream.mapAccumEffect(
+          () => start,
+          (state, batch) => step(conditional, settings, state, batch)
         )
       )
-    )
+    })
   )
 }
 
