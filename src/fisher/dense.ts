@@ -8,7 +8,6 @@ import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
 import { type BlockScores, gradients } from "../model/Score.ts"
 import { freeing } from "../tensor/Device.ts"
-import { gram } from "../tensor/gram.ts"
 import { addAll, matrixVector, sumOfSquares } from "./internal/arrays.ts"
 import { dampedFactor, solveDamped } from "./internal/damped.ts"
 import { lastOf } from "./internal/lastOf.ts"
@@ -26,7 +25,8 @@ const reduce = ({ columns, examples, layers, space }: BlockScores): ReadonlyArra
     parts.push(
       freeing(() => {
         const rows = layers.map((layer) => gradients(layer, from, to))
-        return gram(rows.length === 1 ? rows[0]! : tf.concat(rows, 1))
+        const all = rows.length === 1 ? rows[0]! : tf.concat(rows, 1)
+        return tf.matMul(all, all, true, false)
       })
     )
   }

@@ -9,7 +9,6 @@
  * A layer knows this form and no structure; a structure knows this form and no layer.
  */
 import * as tf from "@tensorflow/tfjs"
-import { gram } from "../tensor/gram.ts"
 import type { Layout, ParamBlock, ParamSpace } from "./ParamSpace.ts"
 
 /** Gradients [K, N, in(+1), out] as the sums over T positions of abar[n, t] g[k, n, t]^T. Tensors of the stage that made it. */
@@ -99,9 +98,12 @@ export const summedSquares = (score: OuterScore): tf.Tensor2D => {
 /** `(1/T) sum_{n,t} abar abar^T`, `[in(+1), in(+1)]`: N times the Kronecker factor A (K-FAC, expand). */
 export const inputMoment = (score: OuterScore): tf.Tensor2D => {
   const abar = augmentedInput(score)
-  const moment = gram(abar)
+  const moment: tf.Tensor2D = tf.matMul(abar, abar, true, false)
   return score.positions === 1 ? moment : tf.div<tf.Tensor2D>(moment, score.positions)
 }
 
 /** `sum_{k,n,t} g g^T`, `[out, out]`: N times the Kronecker factor G. */
-export const cotangentMoment = (score: OuterScore): tf.Tensor2D => gram(stackedCotangent(score))
+export const cotangentMoment = (score: OuterScore): tf.Tensor2D => {
+  const g = stackedCotangent(score)
+  return tf.matMul(g, g, true, false)
+}
