@@ -85,6 +85,17 @@ for (const [deviceName, device] of Object.entries(devices)) {
         ).toBeLessThan(solution)
       })
 
+      it("blockDiagonal: product, trace, norm to 1e-5, solve to 2e-4", async () => {
+        const fisher = await estimate(Structure.blockDiagonal)
+        expect(relativeError(values(Fisher.apply(fisher, v)), f.blockdiag.mv)).toBeLessThan(product)
+        expect(relativeError(Fisher.trace(fisher), f.blockdiag.trace)).toBeLessThan(product)
+        expect(relativeError(Fisher.frobeniusNorm(fisher), f.blockdiag.frobenius)).toBeLessThan(product)
+        expect(relativeError(Fisher.diagonal(fisher), f.diag.diag)).toBeLessThan(product)
+        expect(
+          relativeError(values(Fisher.solve(fisher, g, Damping.absolute(f.regul))), f.blockdiag.solve)
+        ).toBeLessThan(solution)
+      })
+
       it("kfac: factors, product, form, trace, norm, diagonal to 1e-5, solve_pi to 2e-4", async () => {
         const fisher = await estimate(Structure.kfac)
         for (const [l, { A_mean, G_mean }] of f.kfac.factors.entries()) {
@@ -118,6 +129,10 @@ for (const [deviceName, device] of Object.entries(devices)) {
           [
             due.diag,
             NaturalGradient.step(params, before.gradient, await estimate(Structure.diagonal), absolute)
+          ],
+          [
+            due.blockdiag,
+            NaturalGradient.step(params, before.gradient, await estimate(Structure.blockDiagonal), absolute)
           ],
           [
             due.kfac_pi,

@@ -12,6 +12,7 @@ import type { Kernels } from "../kernels/Kernels.ts"
 import type { Layout } from "../model/ParamSpace.ts"
 import type { BlockScores } from "../model/Score.ts"
 
+export { blockDiagonal } from "./blockDiagonal.ts"
 export { dense } from "./dense.ts"
 export { diagonal } from "./diagonal.ts"
 export { kfac } from "./kfac.ts"

@@ -63,8 +63,16 @@ export class Device extends Context.Service<
   ).pipe(Layer.provideMerge(Device.wasm))
 }
 
-/** Inside a tensor program: runs a part of it and frees all that this part made but its result. */
-export const freeing = <T extends tf.Tensor>(part: () => T): T => tf.tidy(part)
+/** Inside a tensor program: the sum of `count` tensors of one shape, each freed as soon as it is added. */
+export const sumOf = <T extends tf.Tensor>(count: number, part: (index: number) => T): T => {
+  let sum = tf.tidy(() => part(0))
+  for (let i = 1; i < count; i++) {
+    const next = tf.tidy(() => tf.add(sum, part(i)) as T)
+    sum.dispose()
+    sum = next
+  }
+  return sum
+}
 
 const make = (
   name: string,

@@ -1,9 +1,4 @@
-import * as tf from "@tensorflow/tfjs"
 import type { Kernels } from "../../kernels/Kernels.ts"
-
-/** The sum of tensors of one shape. */
-export const addAll = (tensors: ReadonlyArray<tf.Tensor>): tf.Tensor =>
-  tensors.length === 1 ? tensors[0]! : tf.addN([...tensors])
 
 /** Summed in float64. */
 export const sumOfSquares = (values: Float32Array): number => {
@@ -19,7 +14,7 @@ export const meanDiagonal = (matrix: Float32Array, n: number): number => {
   return sum / n
 }
 
-/** A v for a symmetric A, row by row, summed in float64. */
+/** A v for a symmetric n x n matrix A, row by row, summed in float64. */
 export const matrixVector = (matrix: Float32Array, v: Float32Array): Float32Array => {
   const n = v.length
   const out = new Float32Array(n)
