@@ -56,7 +56,9 @@ const activationInputs = (
   return net.layers.flatMap((layer, l) => (layer.kind === "activation" ? [Array.from(values[l]!)] : []))
 }
 
-/** An input that leaves no activation within `margin` of a kink at 0, and no layer wholly on its dead side. */
+/**
+ * An input that leaves no activation within `margin` of a kink at 0, and no layer wholly on its dead side.
+ */
 const smoothInput = (
   random: Generator,
   net: OracleNetwork,
@@ -72,9 +74,10 @@ const smoothInput = (
 }
 
 /**
- * A 3-4-3-3 network at 6 examples. Its three dense layers matter: with fewer, a network that is linear or piecewise
- * linear in its activations is at most quadratic in theta, and the remainders whose order the laws fit are exactly zero.
- * The margin to the kinks shrinks until parameters with enough smooth inputs are found.
+ * A 3-4-3-3 network at 6 examples. Its three dense layers matter: with fewer, a network that is linear or
+ * piecewise linear in its activations is at most quadratic in theta, and the remainders whose order the
+ * laws fit are exactly zero. The margin to the kinks shrinks until parameters with enough smooth inputs are
+ * found.
  */
 export const makeCase = (
   likelihood: OracleLikelihood,
@@ -92,7 +95,10 @@ export const makeCase = (
   }
 }
 
-/** Whether every activation's input has one sign over all the thetas, at every x: no kink at 0 is then crossed. */
+/**
+ * Whether every activation's input has one sign over all the thetas, at every x: no kink at 0 is then
+ * crossed.
+ */
 export const sameSide = ({ X, net }: Case, thetas: Matrix): boolean => {
   const pattern = (theta: Vector) =>
     JSON.stringify(

@@ -1,4 +1,7 @@
-/** L5: the Fisher matrix is a metric, so the natural step does not depend on the coordinates, to first order. */
+/**
+ * L5: the Fisher matrix is a metric, so the natural step does not depend on the coordinates, to first
+ * order.
+ */
 import type { Case } from "./cases.ts"
 import { unitVector } from "./laws.ts"
 import {
@@ -26,7 +29,10 @@ export interface Chart {
   readonly inverse: (theta: Vector) => Float64Array
 }
 
-/** theta = phi + 0.3 sin(A phi), A = I + 0.2 (a random matrix) / sqrt(P): a contraction away from the identity. */
+/**
+ * theta = phi + 0.3 sin(A phi), A = I + 0.2 (a random matrix) / sqrt(P): a contraction away from the
+ * identity.
+ */
 export const sineChart = (parameters: number, seed: number): Chart => {
   const noise = generator(seed).normalMatrix(parameters, parameters)
   const A = tabulate(
@@ -59,8 +65,9 @@ export const differencedFisher = ({ X, likelihood, net }: Case, chart: Chart, ph
   })
 
 /**
- * L5. |forward(phi - t Dphi) - (theta - t Dtheta)| for each length t, where Dtheta = (F + damping)^-1 g scaled to
- * length 1 and Dphi is the natural direction in phi, with the damping matrix `dampingInPhi` there.
+ * L5. |forward(phi - t Dphi) - (theta - t Dtheta)| for each length t, where Dtheta = (F + damping)^-1 g
+ * scaled to length 1 and Dphi is the natural direction in phi, with the damping matrix `dampingInPhi`
+ * there.
  */
 export const invarianceDefects = (
   chart: Chart,

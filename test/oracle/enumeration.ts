@@ -4,7 +4,10 @@ import type { OracleLikelihood } from "./likelihoods.ts"
 import { addOuter, congruence, type Matrix, type Rows, tabulate, type Vector, zeros } from "./linear.ts"
 import { jacobian, type OracleNetwork, outputs, size } from "./network.ts"
 
-/** F again, straight from the definition: (1/N) sum_n sum_y p(y | x_n) u u^T with u = d log p(y | x_n) / dtheta. */
+/**
+ * F again, straight from the definition: (1/N) sum_n sum_y p(y | x_n) u u^T with u = d log p(y | x_n) /
+ * dtheta.
+ */
 export const enumeratedFisher = (
   net: OracleNetwork,
   likelihood: OracleLikelihood,
@@ -21,7 +24,9 @@ export const enumeratedFisher = (
   return total
 }
 
-/** Var_y[score_i score_j] over the support, C x C: the variance of a one-draw estimate of E[score score^T]. */
+/**
+ * Var_y[score_i score_j] over the support, C x C: the variance of a one-draw estimate of E[score score^T].
+ */
 export const scoreProductVariance = (likelihood: OracleLikelihood, z: Vector): Rows => {
   const mean = likelihood.fisher(z)
   return tabulate(z.length, z.length, (i, j) =>

@@ -1,8 +1,8 @@
 /**
  * The Fisher matrix of p(y | x) and what belongs to it, dense and in float64.
  *
- * Everything is a mean over the N examples of `X` (rows x). A Fisher averages over y drawn from the model, exactly or
- * at given draws; the empirical Fisher takes the data's own labels.
+ * Everything is a mean over the N examples of `X` (rows x). A Fisher averages over y drawn from the model,
+ * exactly or at given draws; the empirical Fisher takes the data's own labels.
  */
 import type { Label, OracleLikelihood } from "./likelihoods.ts"
 import {
@@ -130,9 +130,9 @@ export const kl = (
 export interface KfacFactor {
   readonly block: Block
   /** (1/N) sum_n abar abar^T. */
-  readonly A: Rows
+  readonly A: Matrix
   /** (1/N) sum_n E_y[g g^T], g the cotangent at the layer's output. */
-  readonly G: Rows
+  readonly G: Matrix
 }
 
 /** The factors of every dense layer when E_y[score score^T] of example n is `covariance(n)`. */

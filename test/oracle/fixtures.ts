@@ -1,6 +1,7 @@
 /**
- * The reference numbers of NNGeometry for three small networks (see ../fixtures/nngeometry/README.md), in this folder's
- * parameter layout: every vector v of the file is read as v[p] and every matrix F as F[p[i]][p[j]].
+ * The reference numbers of NNGeometry for three small networks (see ../fixtures/nngeometry/README.md), in
+ * this folder's parameter layout: every vector v of the file is read as v[p] and every matrix F as
+ * F[p[i]][p[j]].
  */
 import { readFileSync } from "node:fs"
 import type {

@@ -27,8 +27,9 @@ export const unitVector = (n: number, k: number): Float64Array =>
   Float64Array.from({ length: n }, (_, i) => (i === k ? 1 : 0))
 
 /**
- * L2. The largest |E_y[u_i]| over examples and parameters, u = d log p / dtheta, in units of eps times the sum of the
- * absolute values of its terms. `support` is where the y come from: the model's own, or for a control another one.
+ * L2. The largest |E_y[u_i]| over examples and parameters, u = d log p / dtheta, in units of eps times the
+ * sum of the absolute values of its terms. `support` is where the y come from: the model's own, or for a
+ * control another one.
  */
 export const scoreMeanRatio = (
   { X, likelihood, net, theta }: Case,
@@ -61,8 +62,8 @@ export const segment = (theta: Vector, u: Vector, d: number): readonly [Float64A
 ]
 
 /**
- * L3. KL(a || b) + KL(b || a) - d^2 u^T F u with a, b = theta -+ d u / 2, for each length d: of order d^4 when
- * `quadratic` is u^T F u. The symmetric sum at the midpoint has no term of order 3.
+ * L3. KL(a || b) + KL(b || a) - d^2 u^T F u with a, b = theta -+ d u / 2, for each length d: of order d^4
+ * when `quadratic` is u^T F u. The symmetric sum at the midpoint has no term of order 3.
  */
 export const symmetricKlRemainders = (
   { X, likelihood, net, theta }: Case,
@@ -76,8 +77,8 @@ export const symmetricKlRemainders = (
   })
 
 /**
- * L4. (1/N) sum_n E_y[-d^2 log p / dtheta^2] over the given support of example n, by central differences of the
- * backprop gradients. It knows nothing of J^T Lambda J.
+ * L4. (1/N) sum_n E_y[-d^2 log p / dtheta^2] over the given support of example n, by central differences of
+ * the backprop gradients. It knows nothing of J^T Lambda J.
  */
 export const differencedHessian = (
   { X, likelihood, net, theta }: Case,
@@ -96,7 +97,10 @@ export const differencedHessian = (
     })
   )
 
-/** L7. |<J v, w> - <v, J^T w>| at one x in units of P eps |J| |v| |w|; `scaled` multiplies J v, 1 but for a control. */
+/**
+ * L7. |<J v, w> - <v, J^T w>| at one x in units of P eps |J| |v| |w|; `scaled` multiplies J v, 1 but for a
+ * control.
+ */
 export const adjointRatio = ({ X, net, theta }: Case, v: Vector, w: Vector, scaled = 1): number =>
   Math.max(
     ...X.map((x) => {

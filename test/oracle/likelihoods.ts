@@ -1,8 +1,10 @@
 /**
- * Likelihoods p(y | z) in float64. The expectations over y are taken by their definition: a sum over every label, or
- * Gauss-Hermite quadrature. The closed forms are given beside them so that the two can be compared.
+ * Likelihoods p(y | z) in float64. The expectations over y are taken by their definition: a sum over every
+ * label, or Gauss-Hermite quadrature. The closed forms are given beside them so that the two can be
+ * compared.
  *
- * A label is always a vector of `labelSize(C)` numbers: the class [k] of a categorical, C numbers otherwise.
+ * A label is always a vector of `labelSize(C)` numbers: the class [k] of a categorical, C numbers
+ * otherwise.
  */
 import { sigmoid, softplus } from "./activations.ts"
 import { type Rows, tabulate, type Vector, zeros } from "./linear.ts"
@@ -137,9 +139,9 @@ const normalSupport = (rule: ReadonlyArray<Node>, z: Vector, variance: number): 
 }
 
 /**
- * C independent normals with means z and one fixed variance. The support has `nodes` points in each coordinate: its
- * expectations are exact for polynomials in y up to degree 2 nodes - 1 in each coordinate. The Fisher, of degree 2,
- * takes two.
+ * C independent normals with means z and one fixed variance. The support has `nodes` points in each
+ * coordinate: its expectations are exact for polynomials in y up to degree 2 nodes - 1 in each coordinate.
+ * The Fisher, of degree 2, takes two.
  */
 export const gaussian = (variance: number, nodes = 3): OracleLikelihood => {
   const rule = gaussHermite(nodes)

@@ -128,8 +128,8 @@ export const solveMatrix = (a: Matrix, b: Matrix): Rows =>
   transpose(transpose(b).map((column) => solve(a, column)))
 
 /**
- * The eigenvalues of a symmetric matrix, ascending, and its eigenvectors, the columns of `vectors` in the same order.
- * Jacobi sweeps until every entry off the diagonal is rounding.
+ * The eigenvalues of a symmetric matrix, ascending, and its eigenvectors, the columns of `vectors` in the
+ * same order. Jacobi sweeps until every entry off the diagonal is rounding.
  */
 export const eigen = (a: Matrix): { readonly values: Float64Array; readonly vectors: Rows } => {
   const n = a.length

@@ -1,9 +1,9 @@
 /**
  * A fully connected network in float64 with hand-written forward mode and backprop.
  *
- * The parameter vector holds the layers in order; a dense layer is its kernel [in, out] row-major, then its bias [out].
- * With abar = [a; 1] the layer's block is thus the matrix [in + 1, out], row-major, and the derivative of <w, z> in it
- * is the outer product abar g^T, where g is the cotangent at the layer's output.
+ * The parameter vector holds the layers in order; a dense layer is its kernel [in, out] row-major, then its
+ * bias [out]. With abar = [a; 1] the layer's block is thus the matrix [in + 1, out], row-major, and the
+ * derivative of <w, z> in it is the outer product abar g^T, where g is the cotangent at the layer's output.
  */
 import { type ActivationName, activations } from "./activations.ts"
 import { identity, type Rows, type Vector } from "./linear.ts"

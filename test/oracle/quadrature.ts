@@ -24,7 +24,9 @@ const bisect = (n: number, from: number, to: number): number => {
   }
 }
 
-/** The roots of He_n, ascending: each lies between two neighbouring roots of He_{n-1}, all within 2 sqrt(n). */
+/**
+ * The roots of He_n, ascending: each lies between two neighbouring roots of He_{n-1}, all within 2 sqrt(n).
+ */
 const roots = (n: number): ReadonlyArray<number> => {
   if (n === 0) return []
   const bound = 2 * Math.sqrt(n)
@@ -33,8 +35,8 @@ const roots = (n: number): ReadonlyArray<number> => {
 }
 
 /**
- * The n nodes and weights with sum_k w_k f(x_k) = E[f(x)], x ~ N(0, 1), for every polynomial f up to degree 2n - 1:
- * w_k = (n - 1)! / (n He_{n-1}(x_k)^2) (Abramowitz and Stegun 25.4.46, for the normal weight).
+ * The n nodes and weights with sum_k w_k f(x_k) = E[f(x)], x ~ N(0, 1), for every polynomial f up to degree
+ * 2n - 1: w_k = (n - 1)! / (n He_{n-1}(x_k)^2) (Abramowitz and Stegun 25.4.46, for the normal weight).
  */
 export const gaussHermite = (n: number): ReadonlyArray<Node> => {
   let factorial = 1

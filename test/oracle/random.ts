@@ -1,4 +1,7 @@
-/** A small seeded generator for test inputs: mulberry32, two words to a uniform. It is not the library's generator. */
+/**
+ * A small seeded generator for test inputs: mulberry32, two words to a uniform. It is not the library's
+ * generator.
+ */
 import type { Rows } from "./linear.ts"
 
 export interface Generator {

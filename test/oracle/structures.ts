@@ -1,4 +1,7 @@
-/** Structured approximations of a Fisher matrix, each written out as the dense P x P matrix that it stands for. */
+/**
+ * Structured approximations of a Fisher matrix, each written out as the dense P x P matrix that it stands
+ * for.
+ */
 import { type KfacFactor, kfacFactors, scoreGradientAt } from "./fisher.ts"
 import type { OracleLikelihood } from "./likelihoods.ts"
 import {
@@ -31,28 +34,65 @@ export const blockDiagonal = (net: OracleNetwork, f: Matrix): Rows =>
   )
 
 /**
- * Ollivier's quasi-diagonal matrix. For the unit with bias 0 and weights i: M_00, M_0i, M_ii are F's, and
- * M_ij = M_0i M_0j / M_00 for i != j; zero between units. It is the matrix whose inverse is the quasi-diagonal solve.
- * A layer without bias is diagonal.
+ * Calls `visit` for each unit of the layers with bias: the place of its bias and the places of its weights.
  */
-export const quasiDiagonal = (net: OracleNetwork, f: Matrix): Rows => {
-  const total = diagonalPart(f)
+const eachUnit = (
+  net: OracleNetwork,
+  visit: (bias: number, weights: ReadonlyArray<number>) => void
+): void => {
   for (const { bias, inputs, offset, units } of blocks(net)) {
-    if (!bias) continue
-    for (let o = 0; o < units; o++) {
-      const zero = offset + inputs * units + o
-      for (let i = 0; i < inputs; i++) {
-        const p = offset + i * units + o
-        total[p]![zero] = f[p]![zero]!
-        total[zero]![p] = f[zero]![p]!
-        for (let j = 0; j < inputs; j++) {
-          const q = offset + j * units + o
-          if (i !== j) total[p]![q] = (f[p]![zero]! * f[q]![zero]!) / f[zero]![zero]!
-        }
-      }
+    for (let o = 0; bias && o < units; o++) {
+      const places = Array.from({ length: inputs }, (_, i) => offset + i * units + o)
+      visit(offset + inputs * units + o, places)
     }
   }
+}
+
+/**
+ * The diagonal of F and the entries between each weight and the bias of its own unit, zero elsewhere. This
+ * is the matrix that NNGeometry calls quasi-diagonal; it can be indefinite.
+ */
+export const biasArrow = (net: OracleNetwork, f: Matrix): Rows => {
+  const total = diagonalPart(f)
+  eachUnit(net, (bias, weights) => {
+    for (const w of weights) {
+      total[w]![bias] = f[w]![bias]!
+      total[bias]![w] = f[bias]![w]!
+    }
+  })
   return total
+}
+
+/**
+ * Ollivier's quasi-diagonal matrix (arXiv:1303.0818): `biasArrow` completed within each unit by M_ij = M_0i
+ * M_0j / M_00 for two weights i != j, 0 the bias. Its inverse is the quasi-diagonal solve. Damping is added
+ * to F before the completion.
+ */
+export const quasiDiagonal = (net: OracleNetwork, f: Matrix): Rows => {
+  const total = biasArrow(net, f)
+  eachUnit(net, (bias, weights) => {
+    for (const i of weights) {
+      for (const j of weights) if (i !== j) total[i]![j] = (f[i]![bias]! * f[j]![bias]!) / f[bias]![bias]!
+    }
+  })
+  return total
+}
+
+/**
+ * Ollivier's solve, unit by unit: v_i = (g_i M_00 - g_0 M_0i) / (M_ii M_00 - M_0i^2), v_0 = g_0 / M_00 -
+ * sum_i M_0i v_i / M_00.
+ */
+export const quasiDiagonalSolve = (net: OracleNetwork, f: Matrix, g: Vector): Float64Array => {
+  const v = Float64Array.from(g, (entry, i) => entry / f[i]![i]!)
+  eachUnit(net, (bias, weights) => {
+    const top = f[bias]![bias]!
+    for (const i of weights) {
+      const cross = f[i]![bias]!
+      v[i] = (g[i]! * top - g[bias]! * cross) / (f[i]![i]! * top - cross ** 2)
+      v[bias]! -= (cross / top) * v[i]!
+    }
+  })
+  return v
 }
 
 /** pi = sqrt((tr A / dim A) / (tr G / dim G)) (Martens and Grosse 2015, section 6.3). */
