@@ -38,13 +38,30 @@ export const Decay = number("Give a number from 0 to under 1.", (n) => n >= 0 &&
 
 const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 
+/** A value as an error shows it: text in quotes, records written out, a tensor by name. */
+export const shown = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value === "bigint") return `${value}n`
+  if (typeof value === "symbol" || typeof value === "function") return `a ${typeof value}`
+  if (typeof value !== "object" || value === null) return String(value)
+  if ("dataSync" in value) return "a tensor"
+  const type = value.constructor?.name ?? "object"
+  if (type !== "Object" && type !== "Array") return `a value of type ${type}`
+  try {
+    const text = JSON.stringify(value)
+    return text.length <= 80 ? text : `a value of type ${type}`
+  } catch {
+    return `a value of type ${type}`
+  }
+}
+
 /** The options, or an `InvalidArgument` that names the field, its value and the remedy. */
 export const decode = <A>(schema: Schema.Decoder<A>, options: unknown): Result.Result<A, InvalidArgument> =>
   Result.mapError(Schema.decodeUnknownResult(schema)(options, { onExcessProperty: "error" }), ({ issue }) => {
     const first = issues(issue).issues[0]!
     const path = (first.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
     const argument = path.length === 0 ? "options" : path.map(String).join(".")
-    const value = String(
+    const value = shown(
       path.reduce((at: unknown, key) => (at as Record<PropertyKey, unknown>)?.[key], options)
     )
     return new InvalidArgument({

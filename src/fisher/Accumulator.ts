@@ -4,12 +4,12 @@
  * `empty` and `combine` make a monoid (exactly, but for the rounding of float64 sums: fold in one order and the bits are the same).
  * `movingAverage` weighs the past down, examples and sums alike.
  */
-import { Effect, Result, type Scope } from "effect"
+import { Effect, Result, Schema, type Scope } from "effect"
 import { EmptyData, InvalidArgument, NonFinite, ShapeMismatch, type TensorFailure } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Scores } from "../model/Score.ts"
-import { firstNonFinite } from "../Options.ts"
+import { Decay, decode, firstNonFinite, shown } from "../Options.ts"
 import { Device } from "../tensor/Device.ts"
 import type { Fisher } from "./Fisher.ts"
 import type { Operation, Structure } from "./Structure.ts"
@@ -34,6 +34,13 @@ export const empty = <S extends string, Op extends Operation>(
   structure: Structure<Op>,
   space: ParamSpace<S>
 ): Accumulator<S, Op> => {
+  if (typeof structure?.sizes !== "function") {
+    throw new InvalidArgument({
+      argument: "structure",
+      value: shown(structure),
+      message: `structure is ${shown(structure)}. Give one of Structure, such as Structure.kfac.`
+    })
+  }
   const sizes = structure.sizes(space)
   const numbers = sizes.reduce((sum, size) => sum + size, 0)
   if (numbers > mostNumbers) {
@@ -79,15 +86,24 @@ export const reduce = Effect.fnUntraced(function* <S extends string, Op extends 
 export const combine = <S extends string, Op extends Operation>(
   self: Accumulator<S, Op>,
   that: Accumulator<S, Op>
-): Result.Result<Accumulator<S, Op>, ShapeMismatch> => movingAverage(self, that, 1)
+): Result.Result<Accumulator<S, Op>, ShapeMismatch> => weighted(self, that, 1)
 
 /**
  * `decay` times the sums of `self`, plus those of `that`; the weight of the examples alike. So the mean that `finish` takes is the
  * moving average of Martens and Grosse 2015, section 5, with no bias towards its start.
  *
- * *Fails*: as `combine`.
+ * *Fails*: as `combine`; `InvalidArgument` for a decay that is not from 0 to under 1.
  */
 export const movingAverage = <S extends string, Op extends Operation>(
+  self: Accumulator<S, Op>,
+  that: Accumulator<S, Op>,
+  decay: number
+): Result.Result<Accumulator<S, Op>, ShapeMismatch | InvalidArgument> =>
+  Result.flatMap(decode(AverageOptions, { decay }), () => weighted(self, that, decay))
+
+const AverageOptions = Schema.Struct({ decay: Decay })
+
+const weighted = <S extends string, Op extends Operation>(
   self: Accumulator<S, Op>,
   that: Accumulator<S, Op>,
   decay: number

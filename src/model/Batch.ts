@@ -5,7 +5,7 @@
  */
 import { Schema } from "effect"
 import { InvalidArgument, NonFinite, ShapeMismatch } from "../Errors.ts"
-import { decodeOrThrow, NonNegativeInt } from "../Options.ts"
+import { decodeOrThrow, NonNegativeInt, shown } from "../Options.ts"
 
 export interface Batch {
   /** `[N, features]` */
@@ -45,30 +45,36 @@ export interface Table {
  */
 export const table = (what: string, matrix: Matrix): Table => {
   if (Array.isArray(matrix)) return fromRows(what, matrix as ReadonlyArray<ArrayLike<number>>)
-  if (matrix !== null && typeof matrix === "object" && "data" in matrix && "shape" in matrix) {
-    const flat = matrix as Exclude<Matrix, ReadonlyArray<ArrayLike<number>>>
-    const [rows, columns] = flat.shape
-    if (isNumeric(flat.data) && flat.shape.length === 2) {
-      decodeOrThrow(Shape, { rows, columns })
-      if (flat.data.length !== rows * columns) {
-        throw new ShapeMismatch({
-          what,
-          expected: `${rows} x ${columns} numbers`,
-          actual: String(flat.data.length),
-          message: `${what} has ${flat.data.length} numbers for the shape ${rows} x ${columns}. Correct the shape or the data.`
-        })
-      }
-      const values = new Float32Array(rows * columns)
-      copyRow(what, flat.data, values, 0)
-      return { values, rows, columns }
-    }
+  if (typeof matrix !== "object" || matrix === null || !("data" in matrix)) throw notMatrix(what, matrix)
+  const { data, shape } = matrix as { readonly data: unknown; readonly shape: unknown }
+  if (!isNumeric(data)) throw notMatrix(`${what}.data`, data)
+  if (!Array.isArray(shape) || shape.length !== 2) {
+    throw new InvalidArgument({
+      argument: `${what}.shape`,
+      value: shown(shape),
+      message: `${what}.shape is ${shown(shape)}. Give [rows, columns].`
+    })
   }
-  throw new InvalidArgument({
-    argument: what,
-    value: describe(matrix),
-    message: `${what} is ${describe(matrix)}. Pass an array of rows of numbers, or { data, shape: [rows, columns] }; of a tensor, its data and shape.`
-  })
+  const { columns, rows } = decodeOrThrow(Shape, { rows: shape[0], columns: shape[1] })
+  if (data.length !== rows * columns) {
+    throw new ShapeMismatch({
+      what,
+      expected: `${rows} x ${columns} numbers`,
+      actual: String(data.length),
+      message: `${what} has ${data.length} numbers for the shape ${rows} x ${columns}. Correct the shape or the data.`
+    })
+  }
+  const values = new Float32Array(data.length)
+  copyRow(what, data, values, 0)
+  return { values, rows, columns }
 }
+
+const notMatrix = (what: string, value: unknown): InvalidArgument =>
+  new InvalidArgument({
+    argument: what,
+    value: shown(value),
+    message: `${what} is ${shown(value)}. Pass an array of rows of numbers, or { data, shape: [rows, columns] }; of a tensor, its data and shape.`
+  })
 
 /** Labels as a table: one number for each example, or a row for each. *Throws* as `table`. */
 export const labelTable = (what: string, y: ArrayLike<number> | Matrix): Table => {
@@ -83,8 +89,8 @@ const fromRows = (what: string, matrix: ReadonlyArray<ArrayLike<number>>): Table
     if (!isNumeric(row)) {
       throw new InvalidArgument({
         argument: `${what}[${i}]`,
-        value: describe(row),
-        message: `${what}[${i}] is ${describe(row)}. Every row is an array of numbers.`
+        value: shown(row),
+        message: `${what}[${i}] is ${shown(row)}. Every row is an array of numbers.`
       })
     }
     if (row.length !== columns) {
@@ -106,8 +112,8 @@ const copyRow = (what: string, row: ArrayLike<number>, out: Float32Array, offset
     if (typeof value !== "number") {
       throw new InvalidArgument({
         argument: what,
-        value: describe(value),
-        message: `${what} holds ${describe(value)} at index ${offset + j}. Every entry must be a number.`
+        value: shown(value),
+        message: `${what} holds ${shown(value)} at index ${offset + j}. Every entry must be a number.`
       })
     }
     out[offset + j] = value
@@ -129,11 +135,3 @@ const isNumeric = (value: unknown): value is ArrayLike<number> =>
     !(value instanceof DataView) &&
     !(value instanceof BigInt64Array) &&
     !(value instanceof BigUint64Array))
-
-const describe = (value: unknown): string => {
-  if (typeof value === "string") return `the text "${value}"`
-  if (value !== null && typeof value === "object") {
-    return "dataSync" in value ? "a tensor" : `a value of type ${value.constructor?.name ?? "object"}`
-  }
-  return String(value)
-}

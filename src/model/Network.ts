@@ -6,7 +6,7 @@
  */
 import type * as tf from "@tensorflow/tfjs"
 import { Schema } from "effect"
-import { ShapeMismatch } from "../Errors.ts"
+import { InvalidArgument, ShapeMismatch } from "../Errors.ts"
 import { decodeOrThrow, NonNegativeInt } from "../Options.ts"
 import type { BuiltLayer, Layer, LinearizedLayer, Weights } from "./Layer.ts"
 import type { Layout, ParamBlock, ParamSpace } from "./ParamSpace.ts"
@@ -36,6 +36,9 @@ export interface NetworkLayer extends BuiltLayer {
   /** Index of its block in the space, or -1 where it has no parameters. */
   readonly block: number
 }
+
+/** 4 GiB of float32. */
+const mostParameters = 2 ** 30
 
 const Sizes = Schema.Struct({ features: NonNegativeInt })
 
@@ -78,6 +81,13 @@ export const sequential = <const Features extends number, const Layers extends R
     width = made.outputs
   }
   const signature = [String(features), ...layers.map((layer) => layer.name)].join(" > ")
+  if (size > mostParameters) {
+    throw new InvalidArgument({
+      argument: "units",
+      value: String(size),
+      message: `The network ${signature} has ${size} parameters, over the ${mostParameters} that an array holds. Make its layers smaller.`
+    })
+  }
   if (size === 0) {
     throw new ShapeMismatch({
       what: "network",

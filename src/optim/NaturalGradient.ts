@@ -8,7 +8,7 @@
  */
 import { Result, Schema } from "effect"
 import type { NonFinite } from "../Errors.ts"
-import type { Damping } from "../fisher/Damping.ts"
+import { Damping } from "../fisher/Damping.ts"
 import * as Fisher from "../fisher/Fisher.ts"
 import * as Cotangent from "../model/Cotangent.ts"
 import { mismatch } from "../model/ParamSpace.ts"
@@ -24,6 +24,12 @@ export const StepOptions = Schema.Struct({
   learningRate: Positive,
   maxKL: Schema.optionalKey(Positive),
   momentum: Schema.optionalKey(Decay)
+})
+
+const AllOptions = Schema.Struct({
+  ...StepOptions.fields,
+  damping: Damping,
+  last: Schema.optionalKey(Schema.Any)
 })
 
 /** The options of a step; the damping has no default. `last` is what `momentum` is of: the update of the step before. */
@@ -83,9 +89,9 @@ export const step = <S extends string, const D extends Damping>(
   fisher: Fisher.Fisher<S, Fisher.SolveWith<D> | "apply">,
   options: StepSettings<S, D>
 ): Result.Result<Step<S>, Fisher.OperationError> => {
-  const { damping, last, ...rest } = options
   return Result.gen(function* () {
-    const { learningRate, maxKL, momentum = 0 } = yield* decode(StepOptions, rest)
+    const { learningRate, maxKL, momentum = 0 } = yield* decode(AllOptions, options)
+    const { damping, last } = options
     const other =
       mismatch("gradient", params.space, gradient.space) ??
       mismatch("last update", params.space, (last ?? params).space)

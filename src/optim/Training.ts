@@ -10,7 +10,7 @@
 import { Effect, Schema, type Scope, Stream } from "effect"
 import { EmptyData, type InvalidLabel, type MissingLabels, type NonFinite } from "../Errors.ts"
 import * as Accumulator from "../fisher/Accumulator.ts"
-import type { Damping } from "../fisher/Damping.ts"
+import { Damping } from "../fisher/Damping.ts"
 import { type EstimateError, sampledSums } from "../fisher/Estimate.ts"
 import type * as Fisher from "../fisher/Fisher.ts"
 import type { Structure } from "../fisher/Structure.ts"
@@ -21,7 +21,7 @@ import type * as Params from "../model/Params.ts"
 import type * as Tangent from "../model/Tangent.ts"
 import { Decay, decode, PositiveInt } from "../Options.ts"
 import { labelGradient } from "../sampling/Averages.ts"
-import { type DataError, DataSource } from "../sampling/DataSource.ts"
+import { batches, type DataError, DataSource } from "../sampling/DataSource.ts"
 import type { Sampler } from "../sampling/Sampler.ts"
 import { Device } from "../tensor/Device.ts"
 import * as NaturalGradient from "./NaturalGradient.ts"
@@ -37,6 +37,8 @@ export const TrainingOptions = Schema.Struct({
   refresh: Schema.optionalKey(PositiveInt),
   sampleEvery: Schema.optionalKey(PositiveInt)
 })
+
+const AllOptions = Schema.Struct({ ...TrainingOptions.fields, damping: Damping, structure: Schema.Any })
 
 /** What one step did: `params` are those after it. */
 export interface Report<S extends string> extends NaturalGradient.Step<S> {
@@ -79,16 +81,15 @@ export const run = <S extends string, const D extends Damping>(
   params: Params.Params<S>,
   options: Settings<D>
 ): Stream.Stream<Report<S>, TrainingError, DataSource | Sampler | Device> => {
-  const { damping, structure, ...rest } = options
   return Stream.unwrap(
     Effect.gen(function* () {
-      const settings = { ...(yield* Effect.fromResult(decode(TrainingOptions, rest))), damping, structure }
-      const sums = yield* Accumulator.start(structure, conditional.network.space)
+      yield* Effect.fromResult(decode(AllOptions, options))
+      const sums = yield* Accumulator.start(options.structure, conditional.network.space)
       const start: State<S, D> = { step: 0, examples: 0, params, sums, fisher: undefined, last: undefined }
-      return batches.pipe(
+      return passes.pipe(
         Stream.mapAccumEffect(
           () => start,
-          (state, batch) => step(conditional, settings, state, batch)
+          (state, batch) => step(conditional, options, state, batch)
         )
       )
     })
@@ -96,11 +97,11 @@ export const run = <S extends string, const D extends Damping>(
 }
 
 /** The batches of pass after pass. *Fails* `EmptyData` where a pass has none: the next would have none either. */
-const batches: Stream.Stream<Batch, DataError | EmptyData, DataSource> = Stream.unwrap(
+const passes: Stream.Stream<Batch, DataError | EmptyData, DataSource> = Stream.unwrap(
   DataSource.useSync((source) =>
     Stream.iterate(0, (pass) => pass + 1).pipe(
       Stream.flatMap((pass) =>
-        source.pass(pass).pipe(
+        batches(pass).pipe(
           Stream.filter((batch) => batch.examples > 0),
           Stream.orElseIfEmpty(() =>
             Stream.fail(

@@ -9,7 +9,7 @@ import {
   type InvalidArgument,
   type InvalidLabel,
   type MissingLabels,
-  type NonFinite,
+  NonFinite,
   type ShapeMismatch,
   type TensorFailure
 } from "../Errors.ts"
@@ -27,7 +27,7 @@ import {
 } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
 import type { Params } from "../model/Params.ts"
-import { decode, NonNegativeInt, PositiveInt } from "../Options.ts"
+import { decode, firstNonFinite, NonNegativeInt, PositiveInt } from "../Options.ts"
 import type { Device } from "../tensor/Device.ts"
 import { blocks, defaultBlockSize, rebatch } from "./Blocks.ts"
 import { type DataError, DataSource } from "./DataSource.ts"
@@ -80,7 +80,15 @@ const mean = Effect.fnUntraced(function* <E, R>(
     )
   )
   if (total.examples === 0) return yield* noData(source.name)
-  return total.values.map((value) => value / total.examples)
+  const means = total.values.map((value) => value / total.examples)
+  const index = firstNonFinite(means)
+  if (index < 0) return means
+  return yield* new NonFinite({
+    what: "mean",
+    index,
+    value: String(means[index]),
+    message: `A mean over the data is ${means[index]}. The outputs or the labels are too far apart for float64: scale them down.`
+  })
 })
 
 const labelsOf = <S extends string>({ likelihood, network }: Conditional<S>, batch: Batch) =>
@@ -106,7 +114,7 @@ export const blockGradient = Effect.fnUntraced(function* <S extends string>(
   batch: Batch
 ): Effect.fn.Return<
   { readonly loss: number; readonly gradient: Float32Array },
-  TensorFailure | ShapeMismatch | NonFinite | MissingLabels | InvalidLabel,
+  TensorFailure | ShapeMismatch | NonFinite | InvalidArgument | MissingLabels | InvalidLabel,
   Device | Scope.Scope
 > {
   return yield* labelGradient(yield* linearize(loaded, batch), yield* labelsOf(loaded.conditional, batch))
@@ -122,7 +130,7 @@ export const labelGradient = Effect.fnUntraced(function* <S extends string>(
   labels: Labels
 ): Effect.fn.Return<
   { readonly loss: number; readonly gradient: Float32Array },
-  TensorFailure | ShapeMismatch | NonFinite,
+  TensorFailure | ShapeMismatch | NonFinite | InvalidArgument | InvalidLabel,
   Device | Scope.Scope
 > {
   const { batch } = outputs

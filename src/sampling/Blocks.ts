@@ -4,23 +4,31 @@
  * A float sum depends on where its terms are cut. Because blocks are of one size and are folded in the order of the data, every
  * average over the data has the same bits for any batch size of the source and any concurrency.
  */
-import { Stream } from "effect"
+import { Effect, Schema, Stream } from "effect"
+import type { InvalidArgument } from "../Errors.ts"
 import type { Batch } from "../model/Batch.ts"
-import { type DataError, DataSource } from "./DataSource.ts"
+import { decode, PositiveInt } from "../Options.ts"
+import { batches, type DataError, type DataSource } from "./DataSource.ts"
 import { concatenate, slice } from "./internal/rows.ts"
 
 /** How many examples a block has unless said. */
 export const defaultBlockSize = 256
 
-/** Batches of exactly `size` examples, the last one perhaps smaller, for batches of any size. */
+const BlockOptions = Schema.Struct({ size: PositiveInt })
+
+/** Batches of exactly `size` examples, the last one perhaps smaller, for batches of any size. *Fails*: `InvalidArgument`. */
 export const rebatch =
   (size: number) =>
-  <E, R>(batches: Stream.Stream<Batch, E, R>): Stream.Stream<Batch, E, R> =>
-    batches.pipe(
-      Stream.mapAccum(
-        (): Pending => ({ batches: [], examples: 0 }),
-        (pending, batch) => cut(pending, batch, size),
-        { onHalt: ({ batches, examples }) => (examples === 0 ? [] : [concatenate(batches)]) }
+  <E, R>(batches: Stream.Stream<Batch, E, R>): Stream.Stream<Batch, E | InvalidArgument, R> =>
+    Stream.unwrap(
+      Effect.map(Effect.fromResult(decode(BlockOptions, { size })), () =>
+        batches.pipe(
+          Stream.mapAccum(
+            (): Pending => ({ batches: [], examples: 0 }),
+            (pending, batch) => cut(pending, batch, size),
+            { onHalt: ({ batches, examples }) => (examples === 0 ? [] : [concatenate(batches)]) }
+          )
+        )
       )
     )
 
@@ -47,6 +55,4 @@ export const blocks = (options: {
   readonly size: number
   readonly pass: number
 }): Stream.Stream<Batch, DataError, DataSource> =>
-  Stream.unwrap(
-    DataSource.useSync((source) => source.pass(options.pass).pipe(rebatch(options.size), Stream.rechunk(1)))
-  )
+  batches(options.pass).pipe(rebatch(options.size), Stream.rechunk(1))

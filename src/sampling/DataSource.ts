@@ -5,15 +5,55 @@
  * do not depend on how the source batches. A source is asked for a *pass*: one walk over the data, in an order of its own.
  */
 import { Context, Effect, Layer, Schema, Stream } from "effect"
-import { type DataFailure, type InvalidArgument, type NonFinite, ShapeMismatch } from "../Errors.ts"
-import { type Batch, type Labels, labelTable, type Matrix, table } from "../model/Batch.ts"
-import { decodeOrThrow, PositiveInt, Seed } from "../Options.ts"
-import { permutation } from "../random/Distributions.ts"
-import { fold, make as makeKey } from "../random/Key.ts"
-import { selectRows } from "./internal/rows.ts"
+import { InvalidArgument, ShapeMismatch } from "../Errors.ts"
+import type { Batch, Matrix } from "../model/Batch.ts"
+import { decode, NonNegativeInt, PositiveInt, shown } from "../Options.ts"
+import {
+  attempt,
+  type DataError,
+  type Examples,
+  inMemory,
+  OrderOptions,
+  readArrays,
+  readLabels,
+  wholeBatch
+} from "./internal/memory.ts"
 
-/** What can go wrong while data is read. */
-export type DataError = DataFailure | ShapeMismatch | NonFinite | InvalidArgument
+export { type DataError, type Examples, OrderOptions } from "./internal/memory.ts"
+
+const Data = Schema.Any
+
+const ArrayOptions = Schema.Struct({ ...OrderOptions.fields, x: Data, y: Schema.optionalKey(Data) })
+
+/** Examples in memory: `x` and `y`, and in which order they come. */
+export interface ArrayOptions extends OrderOptions {
+  readonly x: Matrix
+  readonly y?: ArrayLike<number> | Matrix
+}
+
+const DensityOptions = Schema.Struct({
+  batchSize: Schema.optionalKey(PositiveInt),
+  y: Schema.optionalKey(Data)
+})
+
+/** The observations of a density, and how many of them a batch has. */
+export interface DensityOptions {
+  readonly y?: ArrayLike<number> | Matrix
+  readonly batchSize?: number
+}
+
+const StreamBatch = Schema.Struct({
+  x: Data,
+  y: Schema.optionalKey(Data),
+  firstIndex: Schema.optionalKey(NonNegativeInt)
+})
+
+/** A batch of a stream, and where its first example stands in the data. */
+export interface StreamBatch {
+  readonly x: Matrix
+  readonly y?: ArrayLike<number> | Matrix
+  readonly firstIndex?: number
+}
 
 export class DataSource extends Context.Service<
   DataSource,
@@ -39,9 +79,9 @@ export class DataSource extends Context.Service<
   static readonly fromArrays = (options: ArrayOptions): Layer.Layer<DataSource, DataError> =>
     Layer.effect(
       DataSource,
-      Effect.try({
-        try: () => DataSource.of(inMemory("arrays", readArrays(options), orderOf(options))),
-        catch: asDataError
+      Effect.gen(function* () {
+        const { x, y, ...order } = yield* Effect.fromResult(decode(ArrayOptions, options))
+        return yield* attempt(() => inMemory("arrays", readArrays(x, y), order))
       })
     )
 
@@ -49,22 +89,14 @@ export class DataSource extends Context.Service<
    * No x at all: for a density p(y). `y`, if given, are its observations; without it there is one example, since E_x is over
    * nothing.
    *
-   * *Fails*: `InvalidArgument`, `NonFinite`.
+   * *Fails*: `InvalidArgument`, `ShapeMismatch`, `NonFinite`.
    */
-  static readonly density = (options: {
-    readonly y?: ArrayLike<number> | Matrix
-    readonly batchSize?: number
-  }): Layer.Layer<DataSource, DataError> =>
+  static readonly density = (options: DensityOptions): Layer.Layer<DataSource, DataError> =>
     Layer.effect(
       DataSource,
-      Effect.try({
-        try: () => {
-          const labels = options.y === undefined ? undefined : labelTable("y", options.y)
-          const examples = labels?.rows ?? 1
-          const data: Examples = { examples, features: 0, x: new Float32Array(0), scale: 1 }
-          return DataSource.of(inMemory("density", withLabels(data, labels), orderOf(options)))
-        },
-        catch: asDataError
+      Effect.gen(function* () {
+        const { y, ...order } = yield* Effect.fromResult(decode(DensityOptions, options))
+        return yield* attempt(() => inMemory("density", readLabels(y), order))
       })
     )
 
@@ -82,27 +114,14 @@ export class DataSource extends Context.Service<
       name: options.name ?? "stream",
       features: undefined,
       examples: undefined,
-      pass: (pass) =>
-        options.pass(pass).pipe(
-          Stream.mapAccum(
-            () => 0,
-            (arrived, batch) => {
-              const first = batch.firstIndex ?? arrived
-              return [first + batch.x.length, [{ batch, first }]] as const
-            }
-          ),
-          Stream.mapEffect(({ batch, first }) =>
-            Effect.try({ try: () => wholeBatch(readArrays(batch), first), catch: asDataError })
-          ),
-          sameWidth
-        )
+      pass: (pass) => options.pass(pass).pipe(Stream.mapEffect(readBatch), numbered)
     })
 
   /** Batches from an iterable, walked anew for each pass. *Fails*: as `fromStream`. */
   static readonly fromIterable = (batches: Iterable<StreamBatch>): Layer.Layer<DataSource> =>
     DataSource.fromStream({ name: "iterable", pass: () => Stream.fromIterable(batches) })
 
-  /** A source from its walk over examples in memory; what `fromArrays` and the IDX reader share. */
+  /** Examples in memory that were checked already, such as those of a file. *Throws*: `InvalidArgument`. */
   static readonly fromExamples = (
     name: string,
     examples: Examples,
@@ -110,112 +129,124 @@ export class DataSource extends Context.Service<
   ): typeof DataSource.Service => DataSource.of(inMemory(name, examples, options))
 }
 
-/** `batchSize`: how many examples a batch has, 256 unless said. `shuffle`: every pass in an order of its own. */
-export const OrderOptions = Schema.Struct({
-  batchSize: Schema.optionalKey(PositiveInt),
-  shuffle: Schema.optionalKey(Schema.Struct({ seed: Seed }))
-})
-export type OrderOptions = typeof OrderOptions.Type
-
-export interface ArrayOptions extends OrderOptions {
-  readonly x: Matrix
-  readonly y?: ArrayLike<number> | Matrix
-}
-
-/** A batch of a stream: some rows, and where they stand in the data. */
-export interface StreamBatch {
-  readonly x: ReadonlyArray<ArrayLike<number>>
-  readonly y?: ArrayLike<number> | ReadonlyArray<ArrayLike<number>>
-  readonly firstIndex?: number
-}
-
-/** Examples in memory: x is `scale` times the numbers, so that bytes can stay bytes. */
-export interface Examples {
-  readonly examples: number
-  readonly features: number
-  /** `[examples, features]` */
-  readonly x: Float32Array | Uint8Array
-  readonly scale: number
-  readonly labels?: Labels
-}
-
-const orderOf = ({ batchSize, shuffle }: OrderOptions): OrderOptions => ({
-  ...(batchSize === undefined ? {} : { batchSize }),
-  ...(shuffle === undefined ? {} : { shuffle })
+const readBatch = Effect.fnUntraced(function* (
+  batch: StreamBatch
+): Effect.fn.Return<{ readonly data: Examples; readonly firstIndex: number | undefined }, DataError> {
+  const { firstIndex, x, y } = yield* Effect.fromResult(decode(StreamBatch, batch))
+  return { data: yield* attempt(() => readArrays(x, y)), firstIndex }
 })
 
-const asDataError = (cause: unknown): DataError => {
-  if (cause instanceof Error && "_tag" in cause) return cause as DataError
-  throw cause
-}
-
-const withLabels = (data: Examples, labels: ReturnType<typeof table> | undefined): Examples =>
-  labels === undefined ? data : { ...data, labels: { values: labels.values, labelSize: labels.columns } }
-
-const readArrays = ({ x, y }: Pick<ArrayOptions, "x" | "y">): Examples => {
-  const inputs = table("x", x)
-  const labels = y === undefined ? undefined : labelTable("y", y)
-  if (labels !== undefined && labels.rows !== inputs.rows) {
-    throw new ShapeMismatch({
-      what: "y",
-      expected: `${inputs.rows} rows`,
-      actual: `${labels.rows} rows`,
-      message: `y has ${labels.rows} rows and x has ${inputs.rows}. Give every example its label.`
-    })
-  }
-  const data: Examples = { examples: inputs.rows, features: inputs.columns, x: inputs.values, scale: 1 }
-  return withLabels(data, labels)
-}
-
-const wholeBatch = (data: Examples, first: number): Batch =>
-  selectRows(
-    data,
-    Float64Array.from({ length: data.examples }, (_, n) => n),
-    first
-  )
-
-const inMemory = (name: string, data: Examples, options: OrderOptions): typeof DataSource.Service => {
-  const { batchSize = 256, shuffle } = decodeOrThrow(OrderOptions, options)
-  const key = shuffle === undefined ? undefined : makeKey(shuffle.seed)
-  return {
-    name,
-    features: data.features,
-    examples: data.examples,
-    pass: (pass) =>
-      Stream.suspend(() => {
-        const order = key === undefined ? undefined : permutation(fold(key, pass), data.examples)
-        return Stream.range(0, Math.ceil(data.examples / batchSize) - 1).pipe(
-          Stream.rechunk(1),
-          Stream.map((b) => {
-            const from = b * batchSize
-            const rows = Float64Array.from(
-              { length: Math.min(batchSize, data.examples - from) },
-              (_, i) => order?.[from + i] ?? from + i
-            )
-            return selectRows(data, rows, 0)
-          })
-        )
-      })
-  }
-}
-
-/** A source that changes its width fails where it does. */
-const sameWidth = <R>(batches: Stream.Stream<Batch, DataError, R>): Stream.Stream<Batch, DataError, R> =>
-  batches.pipe(
+/** Gives the examples their places in the data, in order of arrival where the batch does not say. */
+const numbered = <E>(
+  read: Stream.Stream<{ readonly data: Examples; readonly firstIndex: number | undefined }, E>
+): Stream.Stream<Batch, E> =>
+  read.pipe(
     Stream.mapAccum(
-      () => undefined as Batch | undefined,
-      (first, batch) => [first ?? batch, [{ first: first ?? batch, batch }]] as const
-    ),
-    Stream.mapEffect(({ batch, first }) =>
-      batch.features === first.features && batch.labels?.labelSize === first.labels?.labelSize
-        ? Effect.succeed(batch)
-        : Effect.fail(
-            new ShapeMismatch({
-              what: `the batch from example ${batch.indices[0]} on`,
-              expected: `${first.features} features, ${first.labels?.labelSize ?? "no"} labels`,
-              actual: `${batch.features} features, ${batch.labels?.labelSize ?? "no"} labels`,
-              message: `The source changed its width from ${first.features} to ${batch.features} features, or its labels, at example ${batch.indices[0]}. All batches must have the same columns.`
-            })
-          )
+      () => 0,
+      (arrived, { data, firstIndex }) => {
+        const first = firstIndex ?? arrived
+        return [first + data.examples, [wholeBatch(data, first)]] as const
+      }
     )
   )
+
+/**
+ * The batches of one pass over the DataSource, each held to what it says of itself: a source can be anybody's.
+ *
+ * *Fails*: what the source fails with; `ShapeMismatch` for a batch whose arrays do not fit, one that is not as wide as the first, or a
+ * pass that ends before or after the source's `examples`; `InvalidArgument` for an index that is no whole number of at least 0.
+ */
+export const batches = (pass: number): Stream.Stream<Batch, DataError, DataSource> =>
+  Stream.unwrap(
+    DataSource.useSync((source) =>
+      Stream.suspend(() => {
+        let first: Batch | undefined
+        let arrived = 0
+        const checked = source.pass(pass).pipe(
+          Stream.mapEffect((batch) =>
+            Effect.suspend(() => {
+              const flaw = sizeFlaw(batch) ?? widthFlaw(batch, first, source.features) ?? indexFlaw(batch)
+              if (flaw !== undefined) return Effect.fail(flaw)
+              first ??= batch
+              arrived += batch.examples
+              return Effect.succeed(batch)
+            })
+          )
+        )
+        const end = Stream.suspend(() =>
+          source.examples === undefined || arrived === source.examples
+            ? Stream.empty
+            : Stream.fail(
+                mismatch(
+                  `a pass over ${source.name}`,
+                  `${source.examples} examples`,
+                  `${arrived}`,
+                  "Let the source say how many it has, or leave it open with undefined."
+                )
+              )
+        )
+        return Stream.concat(checked, end)
+      })
+    )
+  )
+
+const mismatch = (what: string, expected: string, actual: string, remedy: string): ShapeMismatch =>
+  new ShapeMismatch({
+    what,
+    expected,
+    actual,
+    message: `${what} is of ${actual}, where ${expected} are due. ${remedy}`
+  })
+
+const sizeFlaw = ({ examples, features, indices, labels, x }: Batch): ShapeMismatch | undefined => {
+  const sized = (
+    what: string,
+    array: unknown,
+    type: typeof Float32Array | typeof Float64Array,
+    due: number
+  ) =>
+    array instanceof type && array.length === due
+      ? undefined
+      : mismatch(
+          `${what} of a batch`,
+          `${due} numbers in a ${type.name}`,
+          array instanceof type ? `${array.length} numbers` : shown(array),
+          `Give ${examples} examples of ${features} features, with an index for each.`
+        )
+  return (
+    sized("x", x, Float32Array, examples * features) ??
+    sized("indices", indices, Float64Array, examples) ??
+    (labels === undefined
+      ? undefined
+      : sized("labels", labels.values, Float32Array, examples * labels.labelSize))
+  )
+}
+
+const widthFlaw = (
+  batch: Batch,
+  first: Batch | undefined,
+  features: number | undefined
+): ShapeMismatch | undefined => {
+  const width = (of: Pick<Batch, "features" | "labels">): string =>
+    `${of.features} features, ${of.labels?.labelSize ?? "no"} labels`
+  const due = first ?? { ...batch, features: features ?? batch.features }
+  return width(batch) === width(due)
+    ? undefined
+    : mismatch(
+        `the batch from example ${batch.indices[0]} on`,
+        width(due),
+        width(batch),
+        "All batches must have the same columns."
+      )
+}
+
+const indexFlaw = ({ indices }: Batch): InvalidArgument | undefined => {
+  const wrong = indices.find((index) => !(Number.isSafeInteger(index) && index >= 0))
+  return wrong === undefined
+    ? undefined
+    : new InvalidArgument({
+        argument: "indices",
+        value: String(wrong),
+        message: `indices of a batch hold ${wrong}. An index is a whole number from 0 to 2^53 - 1.`
+      })
+}

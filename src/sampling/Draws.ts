@@ -5,7 +5,8 @@
  * products are summed, never averaged again. (Dividing the loss of M draws by M before squaring would give F / M.)
  */
 import { Data, Result } from "effect"
-import { ShapeMismatch } from "../Errors.ts"
+import { InvalidArgument, type InvalidLabel, ShapeMismatch } from "../Errors.ts"
+import type { Batch } from "../model/Batch.ts"
 import type { Outputs } from "../model/Conditional.ts"
 
 export type Draws = Data.TaggedEnum<{
@@ -30,35 +31,82 @@ export const { $match: match, Cotangents, Labels } = Data.taggedEnum<Draws>()
 /**
  * The cotangents `[K, N, C]` to pull back: `sqrt(w) grad_z log p(y|z)` for labels.
  *
- * *Cost*: K N scores on the CPU. *Fails*: `ShapeMismatch` for draws of another size.
+ * *Cost*: K N scores on the CPU. *Fails*: `ShapeMismatch` for draws of another size; `InvalidLabel` for a y that the likelihood cannot
+ * have drawn; `InvalidArgument` for no column at all, a weight below 0 or weights that do not sum to 1.
  */
-export const cotangents = (draws: Draws, outputs: Outputs): Result.Result<Float32Array, ShapeMismatch> => {
-  const rows = draws.columns * outputs.batch.examples
+export const cotangents = (
+  draws: Draws,
+  outputs: Outputs
+): Result.Result<Float32Array, ShapeMismatch | InvalidArgument | InvalidLabel> => {
+  const { columns } = draws
+  const rows = columns * outputs.batch.examples
+  if (!(Number.isSafeInteger(columns) && columns >= 1)) return Result.fail(noColumns(columns))
   return match(draws, {
     Cotangents: ({ cotangents }) =>
-      wrongLength("cotangents", cotangents, rows * outputs.size) ?? Result.succeed(cotangents),
+      wrongLength("cotangents", cotangents, rows * outputs.size) ??
+      Result.succeed(cotangents instanceof Float32Array ? cotangents : new Float32Array(cotangents)),
     Labels: ({ labels, weights }) =>
       wrongLength("labels", labels, rows * outputs.likelihood.labelSize(outputs.size)) ??
       wrongLength("weights", weights, rows) ??
-      Result.succeed(scores(outputs, rows, labels, weights))
+      wrongWeights(weights, columns, outputs.batch) ??
+      scores(outputs, rows, labels, weights)
   })
 }
 
 const scores = (
-  { batch: { examples }, distribution, likelihood, size }: Outputs,
+  { batch: { examples, indices }, distribution, likelihood, size }: Outputs,
   rows: number,
   labels: Float64Array,
   weights: Float64Array
-): Float32Array => {
+): Result.Result<Float32Array, InvalidLabel> => {
   const labelSize = likelihood.labelSize(size)
   const out = new Float32Array(rows * size)
   for (let row = 0; row < rows; row++) {
     const scale = Math.sqrt(weights[row]!)
+    // A column that an example does not use has weight 0, and whatever label.
     if (scale === 0) continue
-    const score = distribution(row % examples).score(labels.subarray(row * labelSize, (row + 1) * labelSize))
+    const n = row % examples
+    const y = labels.subarray(row * labelSize, (row + 1) * labelSize)
+    const wrong = likelihood.invalid(y, size, indices[n]!)
+    if (wrong !== undefined) return Result.fail(wrong)
+    const score = distribution(n).score(y)
     for (let c = 0; c < size; c++) out[row * size + c] = scale * score[c]!
   }
-  return out
+  return Result.succeed(out)
+}
+
+const noColumns = (columns: number): InvalidArgument =>
+  new InvalidArgument({
+    argument: "columns",
+    value: String(columns),
+    message: `A sampler gave draws of ${columns} columns. Give at least one draw for each example.`
+  })
+
+/** Weights are a distribution over the draws of each example, to the rounding of float32. */
+const wrongWeights = (
+  weights: Float64Array,
+  columns: number,
+  { examples, indices }: Batch
+): Result.Result<never, InvalidArgument> | undefined => {
+  for (let n = 0; n < examples; n++) {
+    let total = 0
+    for (let k = 0; k < columns; k++) {
+      const weight = weights[k * examples + n]!
+      total += weight >= 0 ? weight : Number.NaN
+    }
+    if (Math.abs(total - 1) <= 1e-6) continue
+    const value = Array.from({ length: Math.min(columns, 16) }, (_, k) => weights[k * examples + n]).join(
+      ", "
+    )
+    return Result.fail(
+      new InvalidArgument({
+        argument: "weights",
+        value,
+        message: `A sampler gave the draws of example ${indices[n]} the weights ${value}. Give weights of at least 0 that sum to 1.`
+      })
+    )
+  }
+  return undefined
 }
 
 const wrongLength = (

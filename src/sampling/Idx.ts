@@ -5,9 +5,9 @@
  * *Source*: Y. LeCun, The MNIST database of handwritten digits.
  */
 import { Effect, FileSystem, Layer, Schema } from "effect"
-import { DataFailure, type InvalidArgument, ShapeMismatch } from "../Errors.ts"
-import { decode as decodeOptions, PositiveInt } from "../Options.ts"
-import { type DataError, DataSource, type Examples, type OrderOptions } from "./DataSource.ts"
+import { DataFailure, ShapeMismatch } from "../Errors.ts"
+import { decode as decodeOptions, PositiveInt, shown } from "../Options.ts"
+import { type DataError, DataSource, type Examples, OrderOptions } from "./DataSource.ts"
 
 /** The content of an IDX file of bytes. */
 export interface Idx {
@@ -35,6 +35,9 @@ export const decode = Effect.fnUntraced(function* (
   source: string,
   file: Uint8Array
 ): Effect.fn.Return<Idx, DataFailure> {
+  if (!(file instanceof Uint8Array)) {
+    return yield* corrupt(source, `${source} is ${shown(file)}. Pass the bytes of the file as a Uint8Array.`)
+  }
   const content = yield* gunzip(source, file)
   if (content.length < 4 || content[0] !== 0 || content[1] !== 0) {
     return yield* corrupt(
@@ -68,14 +71,14 @@ export const decode = Effect.fnUntraced(function* (
   return { dimensions, bytes: content.subarray(header) }
 })
 
-const Limit = Schema.Struct({ limit: Schema.optionalKey(PositiveInt) })
-
 /** Where the two files are, how many examples to take (all unless said), and in which order. */
-export interface IdxOptions extends OrderOptions {
-  readonly images: string
-  readonly labels: string
-  readonly limit?: number
-}
+export const IdxOptions = Schema.Struct({
+  ...OrderOptions.fields,
+  images: Schema.String,
+  labels: Schema.String,
+  limit: Schema.optionalKey(PositiveInt)
+})
+export type IdxOptions = typeof IdxOptions.Type
 
 /**
  * Examples from two IDX files: images, whose bytes become numbers from 0 to 1, and labels.
@@ -87,13 +90,9 @@ export const dataSource = (options: IdxOptions): Layer.Layer<DataSource, DataErr
   Layer.effect(
     DataSource,
     Effect.gen(function* () {
-      const { images, labels, limit, ...order } = options
-      yield* Effect.fromResult(decodeOptions(Limit, limit === undefined ? {} : { limit }))
+      const { images, labels, limit, ...order } = yield* Effect.fromResult(decodeOptions(IdxOptions, options))
       const data = yield* readExamples(images, labels, limit ?? Number.POSITIVE_INFINITY)
-      return yield* Effect.try({
-        try: () => DataSource.fromExamples(`IDX ${images}`, data, order),
-        catch: (cause) => cause as InvalidArgument
-      })
+      return DataSource.fromExamples(`IDX ${images}`, data, order)
     })
   )
 

@@ -8,11 +8,11 @@
  * A draw is a pure function of the seed, the round, the example's index and the number of the draw: the same whatever the batch
  * size, the order, the concurrency or the device.
  */
-import { Context, Effect, Layer, Schema } from "effect"
-import { InvalidArgument, type InvalidLabel, type MissingLabels, type ShapeMismatch } from "../Errors.ts"
+import { Context, Effect, Layer, Result, Schema } from "effect"
+import { InvalidArgument, type InvalidLabel, type MissingLabels, ShapeMismatch } from "../Errors.ts"
 import { checkedLabels, type Outputs } from "../model/Conditional.ts"
 import type { Distribution } from "../model/Likelihood.ts"
-import { decode, PositiveInt, Seed } from "../Options.ts"
+import { decode, NonNegativeInt, PositiveInt, Seed, shown } from "../Options.ts"
 import { fold, type Key, make as makeKey, uniform } from "../random/Key.ts"
 import { Cotangents, type Draws, Labels } from "./Draws.ts"
 
@@ -70,7 +70,10 @@ export class Sampler extends Context.Service<
           const key = makeKey(seed)
           return Sampler.of({
             name: `monteCarlo(${draws} draws, seed ${seed})`,
-            draw: (outputs, round) => Effect.sync(() => independentDraws(outputs, fold(key, round), draws))
+            draw: (outputs, round) =>
+              Effect.fromResult(drawsFit(outputs, draws, round)).pipe(
+                Effect.map(() => independentDraws(outputs, fold(key, round), draws))
+              )
           })
         })
       )
@@ -103,6 +106,29 @@ export class Sampler extends Context.Service<
   ): Layer.Layer<Sampler> =>
     Layer.succeed(Sampler, { name, draw: (outputs, round) => drawByRule(name, rule, outputs, round) })
 }
+
+/** 1 GiB of float64. */
+const mostNumbers = 2 ** 27
+
+const Round = Schema.Struct({ round: NonNegativeInt })
+
+/** Whether a block's draws, which are held at once, fit into memory. */
+const drawsFit = (
+  { batch, likelihood, size }: Outputs,
+  draws: number,
+  round: number
+): Result.Result<void, InvalidArgument> =>
+  Result.flatMap(decode(Round, { round }), () =>
+    draws * batch.examples * Math.max(size, likelihood.labelSize(size)) <= mostNumbers
+      ? Result.succeed(undefined)
+      : Result.fail(
+          new InvalidArgument({
+            argument: "draws",
+            value: String(draws),
+            message: `draws is ${draws}, too many for a block of ${batch.examples} examples. Give fewer draws or a smaller blockSize.`
+          })
+        )
+  )
 
 const exactColumns = ({ batch: { examples }, distribution, likelihood, size }: Outputs): Draws => {
   const columns = likelihood.columns(size)
@@ -151,20 +177,29 @@ const drawByRule = Effect.fnUntraced(function* (
   const weights = new Float64Array(columns * examples)
   for (const [n, row] of rows.entries()) {
     for (const [k, { weight, y }] of row.entries()) {
-      const wrong = likelihood.invalid(y, size, indices[n]!)
-      if (wrong !== undefined) return yield* wrong
-      labels.set(Array.from(y).slice(0, labelSize), (k * examples + n) * labelSize)
+      if (y?.length !== labelSize) return yield* wrongLabel(name, indices[n]!, y, labelSize)
+      labels.set(y, (k * examples + n) * labelSize)
       weights[k * examples + n] = weight
     }
-    const total = row.reduce((sum, draw) => sum + (draw.weight >= 0 ? draw.weight : Number.NaN), 0)
-    if (!(Math.abs(total - 1) <= 1e-6)) {
-      const value = row.map((draw) => draw.weight).join(", ")
-      return yield* new InvalidArgument({
-        argument: "weights",
-        value,
-        message: `The sampler ${name} gave example ${indices[n]} the weights ${value}. Give weights of at least 0 that sum to 1.`
-      })
-    }
+    const total = row.reduce((sum, { weight }) => sum + (typeof weight === "number" ? weight : Number.NaN), 0)
+    if (!(Math.abs(total - 1) <= 1e-6)) return yield* wrongTotal(name, indices[n]!, row)
   }
   return Labels({ columns, labels, weights })
 })
+
+const wrongLabel = (name: string, example: number, y: unknown, labelSize: number): ShapeMismatch =>
+  new ShapeMismatch({
+    what: "y of a draw",
+    expected: `${labelSize} numbers`,
+    actual: shown(y),
+    message: `The sampler ${name} drew ${shown(y)} for example ${example}. A y of this likelihood is an array of ${labelSize} numbers.`
+  })
+
+const wrongTotal = (name: string, example: number, row: ReadonlyArray<WeightedDraw>): InvalidArgument => {
+  const value = row.length === 0 ? "no draw" : row.map(({ weight }) => shown(weight)).join(", ")
+  return new InvalidArgument({
+    argument: "weights",
+    value,
+    message: `The sampler ${name} gave example ${example} the weights ${value}. Give weights of at least 0 that sum to 1.`
+  })
+}

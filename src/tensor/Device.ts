@@ -83,10 +83,14 @@ const make = (
   Effect.acquireRelease(
     Effect.tryPromise({
       try: async () => {
-        const previous = tf.getBackend()
-        await activate()
-        if (!(await tf.setBackend(backend))) throw new Error(`tfjs did not start its backend ${backend}`)
-        return previous
+        holders.enter()
+        try {
+          await activate()
+          if (!(await tf.setBackend(backend))) throw new Error(`tfjs did not start its backend ${backend}`)
+        } catch (cause) {
+          await holders.leave()
+          throw cause
+        }
       },
       catch: (cause) =>
         new DeviceUnavailable({
@@ -94,11 +98,24 @@ const make = (
           message: `The device ${name} cannot start: ${String(cause)}. Provide Device.cpu, which needs nothing.`
         })
     }),
-    (previous) =>
-      Effect.promise(async () => {
-        if (previous && previous !== backend && tf.getBackend() === backend) await tf.setBackend(previous)
-      })
+    () => Effect.promise(holders.leave)
   ).pipe(Effect.as(Device.of({ name, kernels, compute: compute(backend), read: read(backend) })))
+
+/** Who found which backend: the first Device that comes remembers the user's, and the last that goes brings it back. */
+const holders = (() => {
+  let count = 0
+  let found = ""
+  return {
+    enter: (): void => {
+      if (count === 0) found = tf.getBackend()
+      count++
+    },
+    leave: async (): Promise<void> => {
+      count--
+      if (count === 0 && found && tf.getBackend() !== found) await tf.setBackend(found)
+    }
+  }
+})()
 
 const failure =
   (stage: string) =>
@@ -132,16 +149,40 @@ const runProgram = <A>(
     return tensor
   }
   let result: A
+  const ownTape = recordKept()
   try {
     // Nothing is returned through `tidy`: it walks what it is given, and steps through a typed array number by number.
     tf.tidy(() => {
       result = program(keep)
     })
+    if (isPromise(result!))
+      throw new Error("a tensor program returned a promise: its tensors would be freed under it")
   } catch (cause) {
     tf.dispose(kept)
+    tf.dispose(ownTape.tensors)
     throw cause
+  } finally {
+    ownTape.stop()
   }
   return { result: result!, kept }
+}
+
+const isPromise = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
+
+/**
+ * Records what tfjs itself keeps. Its gradient functions keep clones for their tape and forget them when what they differentiate
+ * throws: the only way to free those is to have seen them.
+ */
+const recordKept = (): { readonly tensors: Array<tf.Tensor>; readonly stop: () => void } => {
+  const engine = tf.engine()
+  const shipped = engine.keep
+  const tensors: Array<tf.Tensor> = []
+  engine.keep = (tensor) => {
+    tensors.push(tensor)
+    return shipped.call(engine, tensor) as typeof tensor
+  }
+  return { tensors, stop: () => void (engine.keep = shipped) }
 }
 
 const read =
@@ -150,7 +191,16 @@ const read =
     Effect.try({
       try: () => {
         makeCurrent(backend)
-        return tensors.map((tensor) => tensor.dataSync<"float32">())
+        return tensors.map(values)
       },
       catch: failure(stage)
     })
+
+/** A copy in float32. wasm's dataSync gives one already, cpu's gives the tensor's own memory. */
+const values = (tensor: tf.Tensor): Float32Array => {
+  if (tensor.dtype === "string" || tensor.dtype === "complex64") {
+    throw new Error(`a tensor of type ${tensor.dtype} has no float32 values`)
+  }
+  const data = tensor.dataSync()
+  return tf.getBackend() === "cpu" || !(data instanceof Float32Array) ? new Float32Array(data) : data
+}

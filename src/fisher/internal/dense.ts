@@ -29,7 +29,7 @@ export const gramOfGradients = (
   examples: number
 ): tf.Tensor2D => {
   const size = layers.reduce((sum, { block }) => sum + block.rows * block.columns, 0)
-  const atOnce = Math.max(1, Math.floor(gradientBudget / (examples * size)))
+  const atOnce = Math.max(1, Math.floor(gradientBudget / Math.max(1, examples * size)))
   return sumOf(Math.ceil(columns / atOnce), (group) => {
     const from = group * atOnce
     const to = Math.min(columns, from + atOnce)

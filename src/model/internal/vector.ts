@@ -1,5 +1,5 @@
 import { NonFinite, ShapeMismatch } from "../../Errors.ts"
-import { firstNonFinite } from "../../Options.ts"
+import { firstNonFinite, shown } from "../../Options.ts"
 import type { Layout, ParamSpace } from "../ParamSpace.ts"
 
 /** What `Params`, `Tangent` and `Cotangent` have in common. */
@@ -15,8 +15,8 @@ export const vectorValues = (space: Layout, what: string, values: ArrayLike<numb
     throw new ShapeMismatch({
       what,
       expected: "an array, a Float32Array or a Float64Array",
-      actual: Object.prototype.toString.call(values),
-      message: `The ${what} are ${Object.prototype.toString.call(values)}. Pass their numbers as an array or a Float32Array.`
+      actual: shown(values),
+      message: `The ${what} are ${shown(values)}. Pass their numbers as an array, a Float32Array or a Float64Array.`
     })
   }
   if (values.length !== space.size) {
@@ -29,15 +29,18 @@ export const vectorValues = (space: Layout, what: string, values: ArrayLike<numb
         "Take them from the same network."
     })
   }
+  const foreign = Array.isArray(values) ? values.findIndex((value) => typeof value !== "number") : -1
+  if (foreign >= 0) throw nonFinite(what, foreign, values[foreign])
   const copy = new Float32Array(values)
   const index = firstNonFinite(copy)
-  if (index >= 0) {
-    throw new NonFinite({
-      what,
-      index,
-      value: String(copy[index]),
-      message: `The ${what} hold ${copy[index]} at index ${index}. Every number must be finite in float32.`
-    })
-  }
+  if (index >= 0) throw nonFinite(what, index, values[index])
   return copy
 }
+
+const nonFinite = (what: string, index: number, value: unknown): NonFinite =>
+  new NonFinite({
+    what,
+    index,
+    value: shown(value),
+    message: `The ${what} hold ${shown(value)} at index ${index}. Every number must be finite in float32.`
+  })

@@ -7,17 +7,26 @@ import { InvalidLabel, ShapeMismatch } from "../../Errors.ts"
 import { categorical as drawCategorical } from "../../random/Distributions.ts"
 import type { Distribution, Likelihood } from "../Likelihood.ts"
 
-/** log softmax(z), `[C]`. */
+/**
+ * log softmax(z), `[C]`, to full relative precision: with m the largest logit, log sum_c exp(z_c - m) is log1p of the sum over the
+ * others, so that a probability near 1 keeps the digits of its distance to 1.
+ */
 const logSoftmax = (z: ArrayLike<number>): Float64Array => {
-  let max = Number.NEGATIVE_INFINITY
-  for (let c = 0; c < z.length; c++) max = Math.max(max, z[c]!)
-  let sum = 0
-  for (let c = 0; c < z.length; c++) sum += Math.exp(z[c]! - max)
-  const logSum = Math.log(sum)
-  // (z - max) first: the sum max + logSum would cost the digits of large logits.
+  let top = 0
+  for (let c = 1; c < z.length; c++) if (z[c]! > z[top]!) top = c
+  let others = 0
+  for (let c = 0; c < z.length; c++) if (c !== top) others += Math.exp(z[c]! - z[top]!)
+  const logSum = Math.log1p(others)
   const out = new Float64Array(z.length)
-  for (let c = 0; c < z.length; c++) out[c] = z[c]! - max - logSum
+  for (let c = 0; c < z.length; c++) out[c] = z[c]! - z[top]! - logSum
   return out
+}
+
+/** 1 - p_k as the sum of the others: the difference would lose the digits of a p_k near 1. */
+const complement = (p: Float64Array, k: number): number => {
+  let sum = 0
+  for (let c = 0; c < p.length; c++) if (c !== k) sum += p[c]!
+  return sum
 }
 
 /**
@@ -49,13 +58,15 @@ const at = (z: ArrayLike<number>): Distribution => {
   const p = logP.map(Math.exp)
   return {
     logProbability: (y) => logP[y[0]!]!,
-    score: (y) => p.map((pc, c) => (c === y[0] ? 1 - pc : -pc)),
+    score: (y) => p.map((pc, c) => (c === y[0] ? complement(p, c) : -pc)),
     sample: (uniform) => Float64Array.of(drawCategorical(uniform(), p)),
     fisher: () => {
       const classes = p.length
       const lambda = new Float64Array(classes * classes)
       for (let i = 0; i < classes; i++) {
-        for (let j = 0; j < classes; j++) lambda[i * classes + j] = (i === j ? p[i]! : 0) - p[i]! * p[j]!
+        for (let j = 0; j < classes; j++) {
+          lambda[i * classes + j] = p[i]! * (i === j ? complement(p, i) : -p[j]!)
+        }
       }
       return lambda
     },

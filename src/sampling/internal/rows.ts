@@ -1,5 +1,5 @@
 import type { Batch, Labels } from "../../model/Batch.ts"
-import type { Examples } from "../DataSource.ts"
+import type { Examples } from "./memory.ts"
 
 const gather = (
   source: Float32Array | Uint8Array,
