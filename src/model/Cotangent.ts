@@ -1,6 +1,6 @@
 /** A linear function of a movement in parameter space: a gradient. A Fisher applied to a tangent gives one. */
 import { type Vector, vectorValues } from "./internal/vector.ts"
-import type { ParamSpace } from "./ParamSpace.ts"
+import { type ParamSpace, requireSame } from "./ParamSpace.ts"
 import type { Tangent } from "./Tangent.ts"
 
 /** A linear function of a movement in parameter space: a gradient. A Fisher applied to a tangent gives one. */
@@ -15,8 +15,12 @@ export const make = <S extends string>(space: ParamSpace<S>, values: ArrayLike<n
   values: vectorValues(space, "components of a cotangent", values)
 })
 
-/** `<gradient, update>`: the first-order change of the function whose gradient it is. Summed in float64. */
+/**
+ * `<gradient, update>`: the first-order change of the function whose gradient it is. Summed in float64. *Throws*
+ * `ShapeMismatch` for an update of another network.
+ */
 export const pair = <S extends string>(self: Cotangent<S>, update: Tangent<S>): number => {
+  requireSame("update", self.space, update.space)
   let sum = 0
   for (let i = 0; i < self.values.length; i++) sum += self.values[i]! * update.values[i]!
   return sum

@@ -12,6 +12,7 @@ import type { Score } from "./Score.ts"
 
 /** A layer as the user writes it: it learns its input size from its place in the network. */
 export interface Layer<Name extends string> {
+  readonly _tag: "Layer"
   /** What the network's signature says of it, such as `"dense(64)"`. */
   readonly name: Name
   /** *Throws* `ShapeMismatch`, `InvalidArgument`. */

@@ -40,7 +40,17 @@ export interface NetworkLayer extends BuiltLayer {
 /** 4 GiB of float32. */
 const mostParameters = 2 ** 30
 
-const Sizes = Schema.Struct({ features: NonNegativeInt })
+const isLayer = (value: unknown): value is Layer<string> =>
+  typeof value === "object" && value !== null && "_tag" in value && value._tag === "Layer"
+
+const Sizes = Schema.Struct({
+  features: NonNegativeInt,
+  layers: Schema.Array(
+    Schema.Any.check(
+      Schema.makeFilter((value) => isLayer(value) || "Give a layer of Network, such as Network.dense(10).")
+    )
+  )
+})
 
 /** The signature of a sequence of layers, for the compiler. */
 export type Signature<Features extends number, Layers extends ReadonlyArray<Layer<string>>> = Joined<
@@ -66,7 +76,7 @@ export const sequential = <const Features extends number, const Layers extends R
   features: Features,
   layers: Layers
 ): Network<Signature<Features, Layers>> => {
-  decodeOrThrow(Sizes, { features })
+  decodeOrThrow(Sizes, { features, layers })
   const blocks: Array<ParamBlock> = []
   const built: Array<NetworkLayer> = []
   let width: number = features

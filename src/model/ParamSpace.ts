@@ -46,3 +46,9 @@ export const mismatch = (what: string, due: Layout, actual: Layout): ShapeMismat
         actual: actual.signature,
         message: `The ${what} is of the network ${actual.signature}, not of ${due.signature}. Take all vectors from one network.`
       })
+
+/** *Throws* what `mismatch` finds. */
+export const requireSame = (what: string, due: Layout, actual: Layout): void => {
+  const other = mismatch(what, due, actual)
+  if (other !== undefined) throw other
+}

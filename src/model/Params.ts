@@ -1,6 +1,6 @@
 /** A point of parameter space: the weights and biases of a network. */
 import { type Vector, vectorValues } from "./internal/vector.ts"
-import type { ParamSpace } from "./ParamSpace.ts"
+import { type ParamSpace, requireSame } from "./ParamSpace.ts"
 import type { Tangent } from "./Tangent.ts"
 
 /** A point of parameter space: the weights and biases of a network. */
@@ -15,9 +15,14 @@ export const make = <S extends string>(space: ParamSpace<S>, values: ArrayLike<n
   values: vectorValues(space, "parameters", values)
 })
 
-/** The point that is reached from `self` by `scale` times `update`. *Throws* `NonFinite` where float32 overflows. */
-export const move = <S extends string>(self: Params<S>, update: Tangent<S>, scale = 1): Params<S> =>
-  make(
+/**
+ * The point that is reached from `self` by `scale` times `update`. *Throws* `NonFinite` where float32 overflows, `ShapeMismatch`
+ * for an update of another network.
+ */
+export const move = <S extends string>(self: Params<S>, update: Tangent<S>, scale = 1): Params<S> => {
+  requireSame("update", self.space, update.space)
+  return make(
     self.space,
     self.values.map((value, i) => value + scale * update.values[i]!)
   )
+}

@@ -203,22 +203,23 @@ const sizeFlaw = ({ examples, features, indices, labels, x }: Batch): ShapeMisma
     what: string,
     array: unknown,
     type: typeof Float32Array | typeof Float64Array,
-    due: number
+    rows: number,
+    columns: number
   ) =>
-    array instanceof type && array.length === due
+    array instanceof type && array.length === rows * columns
       ? undefined
       : mismatch(
           `${what} of a batch`,
-          `${due} numbers in a ${type.name}`,
+          `${rows} x ${columns} numbers in a ${type.name}`,
           array instanceof type ? `${array.length} numbers` : shown(array),
           `Give ${examples} examples of ${features} features, with an index for each.`
         )
   return (
-    sized("x", x, Float32Array, examples * features) ??
-    sized("indices", indices, Float64Array, examples) ??
+    sized("x", x, Float32Array, examples, features) ??
+    sized("indices", indices, Float64Array, examples, 1) ??
     (labels === undefined
       ? undefined
-      : sized("labels", labels.values, Float32Array, examples * labels.labelSize))
+      : sized("labels", labels.values, Float32Array, examples, labels.labelSize))
   )
 }
 
@@ -227,17 +228,15 @@ const widthFlaw = (
   first: Batch | undefined,
   features: number | undefined
 ): ShapeMismatch | undefined => {
-  const width = (of: Pick<Batch, "features" | "labels">): string =>
-    `${of.features} features, ${of.labels?.labelSize ?? "no"} labels`
   const due = first ?? { ...batch, features: features ?? batch.features }
-  return width(batch) === width(due)
-    ? undefined
-    : mismatch(
-        `the batch from example ${batch.indices[0]} on`,
-        width(due),
-        width(batch),
-        "All batches must have the same columns."
-      )
+  const labels = (of: Pick<Batch, "labels">): string => `${of.labels?.labelSize ?? "no"}`
+  if (batch.features === due.features && labels(batch) === labels(due)) return undefined
+  return new ShapeMismatch({
+    what: `the batch from example ${batch.indices[0]} on`,
+    expected: `${due.features} features, ${labels(due)} labels`,
+    actual: `${batch.features} features, ${labels(batch)} labels`,
+    message: `At example ${batch.indices[0]} the source goes from ${due.features} to ${batch.features} features and from ${labels(due)} to ${labels(batch)} labels. All batches must have the same columns.`
+  })
 }
 
 const indexFlaw = ({ indices }: Batch): InvalidArgument | undefined => {

@@ -178,21 +178,31 @@ const drawByRule = Effect.fnUntraced(function* (
   for (const [n, row] of rows.entries()) {
     for (const [k, { weight, y }] of row.entries()) {
       if (y?.length !== labelSize) return yield* wrongLabel(name, indices[n]!, y, labelSize)
+      const wrong = likelihood.invalid(y, size, indices[n]!)
+      if (wrong !== undefined) return yield* wrong
       labels.set(y, (k * examples + n) * labelSize)
       weights[k * examples + n] = weight
     }
-    const total = row.reduce((sum, { weight }) => sum + (typeof weight === "number" ? weight : Number.NaN), 0)
+    const total = row.reduce(
+      (sum, { weight }) => sum + (typeof weight === "number" && weight >= 0 ? weight : Number.NaN),
+      0
+    )
     if (!(Math.abs(total - 1) <= 1e-6)) return yield* wrongTotal(name, indices[n]!, row)
   }
   return Labels({ columns, labels, weights })
 })
 
-const wrongLabel = (name: string, example: number, y: unknown, labelSize: number): ShapeMismatch =>
+const wrongLabel = (
+  name: string,
+  example: number,
+  y: ArrayLike<number> | undefined,
+  labelSize: number
+): ShapeMismatch =>
   new ShapeMismatch({
     what: "y of a draw",
     expected: `${labelSize} numbers`,
-    actual: shown(y),
-    message: `The sampler ${name} drew ${shown(y)} for example ${example}. A y of this likelihood is an array of ${labelSize} numbers.`
+    actual: `${y?.length ?? "no"} numbers`,
+    message: `The sampler ${name} drew ${shown(y)}, which is ${y?.length ?? "no"} numbers, for example ${example}. A y of this likelihood is an array of ${labelSize} numbers.`
   })
 
 const wrongTotal = (name: string, example: number, row: ReadonlyArray<WeightedDraw>): InvalidArgument => {

@@ -10,6 +10,7 @@ export interface ElementwiseFunction {
 
 /** A layer without parameters that applies `f` to every number. *Cost*: N in evaluations of f and of f'. */
 export const activation = <const Name extends string>(name: Name, f: ElementwiseFunction): Layer<Name> => ({
+  _tag: "Layer",
   name,
   build: (inputs) => ({
     outputs: inputs,

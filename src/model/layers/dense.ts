@@ -33,6 +33,7 @@ export const dense = <const Units extends number, const Options extends DenseOpt
 ): Layer<DenseName<Units, Options>> => {
   const { bias = true } = decodeOrThrow(Dense, { units, ...options })
   return {
+    _tag: "Layer",
     name: (bias ? `dense(${units})` : `dense(${units}, no bias)`) as DenseName<Units, Options>,
     build: (inputs) => build(inputs, units, bias)
   }
