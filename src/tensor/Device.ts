@@ -149,7 +149,7 @@ const runProgram = <A>(
     return tensor
   }
   let result: A
-  const ownTape = recordKept()
+  const tape = recordKept()
   try {
     // Nothing is returned through `tidy`: it walks what it is given, and steps through a typed array number by number.
     tf.tidy(() => {
@@ -158,11 +158,11 @@ const runProgram = <A>(
     if (isPromise(result!))
       throw new Error("a tensor program returned a promise: its tensors would be freed under it")
   } catch (cause) {
-    tf.dispose(kept)
-    tf.dispose(ownTape.tensors)
+    kept.length = 0
     throw cause
   } finally {
-    ownTape.stop()
+    const owned = new Set<tf.Tensor>(kept)
+    tf.dispose(tape.stop().filter((tensor) => !owned.has(tensor)))
   }
   return { result: result!, kept }
 }
@@ -171,10 +171,10 @@ const isPromise = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
 /**
- * Records what tfjs itself keeps. Its gradient functions keep clones for their tape and forget them when what they differentiate
- * throws: the only way to free those is to have seen them.
+ * Records what is kept, by the program and by tfjs itself: its gradient functions keep clones for their tape, and forget them when
+ * what they differentiate throws. The only way to free those is to have seen them.
  */
-const recordKept = (): { readonly tensors: Array<tf.Tensor>; readonly stop: () => void } => {
+const recordKept = (): { readonly stop: () => ReadonlyArray<tf.Tensor> } => {
   const engine = tf.engine()
   const shipped = engine.keep
   const tensors: Array<tf.Tensor> = []
@@ -182,7 +182,12 @@ const recordKept = (): { readonly tensors: Array<tf.Tensor>; readonly stop: () =
     tensors.push(tensor)
     return shipped.call(engine, tensor) as typeof tensor
   }
-  return { tensors, stop: () => void (engine.keep = shipped) }
+  return {
+    stop: () => {
+      engine.keep = shipped
+      return tensors
+    }
+  }
 }
 
 const read =

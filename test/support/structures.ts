@@ -1,0 +1,75 @@
+/** The structures and dampings that the laws run over, and each damped Fisher written out. */
+import { type Fisher, Structure } from "../../src/index.ts"
+import { type KfacFactor, kfacDense } from "../oracle/fisher.ts"
+import { eigenvalues, type Matrix } from "../oracle/linear.ts"
+import { blocks, type OracleNetwork } from "../oracle/network.ts"
+import { damped, dampedFactors } from "../oracle/structures.ts"
+import { rows } from "./subject.ts"
+
+export type Common = "apply" | "solve" | "trace" | "frobeniusNorm" | "diagonal" | "toDense"
+
+export const structures: Readonly<Record<string, Structure.Structure<Common>>> = {
+  dense: Structure.dense,
+  blockDiagonal: Structure.blockDiagonal,
+  diagonal: Structure.diagonal,
+  kfac: Structure.kfac
+}
+
+/** What a K-FAC Fisher stores, layer by layer. */
+export const factorsOf = (
+  net: OracleNetwork,
+  means: ReadonlyArray<Float32Array>
+): ReadonlyArray<KfacFactor> =>
+  blocks(net).map((block, l) => ({ block, A: rows(means[2 * l]!), G: rows(means[2 * l + 1]!) }))
+
+/** The matrices that a Fisher stores. */
+export const storedMatrices = ({ means, structure }: Fisher.Fisher<string, Common>): ReadonlyArray<Matrix> =>
+  structure === "diagonal" ? means.flatMap((mean) => Array.from(mean, (value) => [[value]])) : means.map(rows)
+
+const dampings = [1e-3, 0.1, 10] as const
+
+/** A damped Fisher written out, its largest eigenvalue over its smallest, and the damping that asks for it. */
+export interface DampedForm {
+  readonly value: number
+  readonly matrix: Matrix
+  readonly condition: number
+}
+
+const ends = (m: Matrix): readonly [least: number, largest: number] => {
+  const spectrum = eigenvalues(m)
+  return [spectrum[0]!, spectrum[spectrum.length - 1]!]
+}
+
+/** The largest eigenvalue over the smallest. */
+export const condition = (m: Matrix): number => {
+  const [least, largest] = ends(m)
+  return largest / least
+}
+
+/** F + value I. */
+export const dampedForms = (fisher: Fisher.Fisher<string, Common>): ReadonlyArray<DampedForm> => {
+  const matrix = rows(fisher.operations.toDense())
+  const [least, largest] = ends(matrix)
+  return dampings.map((value) => ({
+    value,
+    matrix: damped(matrix, value),
+    condition: (largest + value) / (least + value)
+  }))
+}
+
+/** The product of the damped factors of K-FAC. */
+export const factoredForms = (
+  net: OracleNetwork,
+  means: ReadonlyArray<Float32Array>
+): ReadonlyArray<DampedForm> =>
+  dampings.map((value) => {
+    const factors = dampedFactors(factorsOf(net, means), value)
+    const products = factors.map(({ A, G }) => [ends(A), ends(G)] as const)
+    return {
+      value,
+      matrix: kfacDense(factors),
+      condition:
+        Math.max(...products.map(([a, g]) => a[1] * g[1])) /
+        Math.min(...products.map(([a, g]) => a[0] * g[0]))
+    }
+  })
