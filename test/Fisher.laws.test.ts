@@ -5,7 +5,7 @@
  */
 import { type Layer, Result } from "effect"
 import { describe, expect, it } from "vitest"
-import { Conditional, Damping, Fisher, NaturalGradient, Sampler, Structure } from "../src/index.ts"
+import { Fisher, Sampler, Structure } from "../src/index.ts"
 import { anyLabel, type Case, mlp } from "./oracle/cases.ts"
 import {
   type Draws,
@@ -15,25 +15,25 @@ import {
   sampledFisher,
   sampledKfacFactors
 } from "./oracle/fisher.ts"
-import { congruence, dot, matvec, norm, relativeError, scale, type Vector } from "./oracle/linear.ts"
+import { congruence, dot, matvec, norm, relativeError, scale } from "./oracle/linear.ts"
 import { type OracleNetwork, size } from "./oracle/network.ts"
 import { generator } from "./oracle/random.ts"
 import { blockDiagonal } from "./oracle/structures.ts"
 import { affineInputs } from "./support/charts.ts"
 import {
   dampedSolves,
+  divergences,
   flaw,
   klOrder,
   movingFisher,
   operationErrors,
-  sineSteps,
   solveErrors,
-  spoilt,
-  stepErrors
+  spoilt
 } from "./support/fisherLaws.ts"
 import { dyadic, eps32, matrixError, ratio, vectorError, worst } from "./support/measure.ts"
-import { estimate, gaussianOf, likelihoods, pairs, problem, runOn } from "./support/problems.ts"
+import { estimate, gaussianOf, likelihoods, pairs, problem } from "./support/problems.ts"
 import { type Drawn, recording } from "./support/recording.ts"
+import { naturalUpdate, sineSteps, stepErrors } from "./support/stepLaws.ts"
 import { type Common, condition, factorsOf, storedMatrices, structures } from "./support/structures.ts"
 import { rows, subject } from "./support/subject.ts"
 
@@ -53,6 +53,13 @@ for (const pair of pairs) {
       const due = denseFisher(c.net, c.likelihood, c.theta, c.X)
       expect(relativeError(fisher, due)).toBeLessThanOrEqual(bound)
       expect(relativeError(scale(1 + 2e-5, fisher), due)).toBeGreaterThan(bound)
+    })
+
+    it("KL(theta || other) is the oracle's to 1e-5; control: KL(other || theta), or 1.0001 of it", async () => {
+      const { back, due, ours } = await divergences(c)
+      expect(relativeError(ours, due)).toBeLessThanOrEqual(bound)
+      const wrong = c.likelihood.name.startsWith("gaussian") ? 1.0001 * due : back
+      expect(relativeError(ours, wrong)).toBeGreaterThan(bound)
     })
 
     it("L3: symmetric KL less d^T F d has order 4.0 +- 0.1 in |d| = 0.35 to 0.09; control: 1.05 F", async () => {
@@ -76,7 +83,7 @@ for (const pair of pairs) {
       expect(Math.abs(plainOrder - 1)).toBeLessThanOrEqual(0.1)
     })
 
-    it("the step is -eta (F + 0.1 I)^-1 g, its KL and decrease too, ratio <= 10 condition; control: 0.9 eta", async () => {
+    it("the step is -eta (F + 0.1 I)^-1 g, its KL, decrease, momentum and bound too, ratio <= 10 condition; control: 0.9 eta", async () => {
       expect(worst(await stepErrors(c, 0.5))).toBeLessThanOrEqual(10)
       expect(worst(await stepErrors(c, 0.45))).toBeGreaterThan(10)
     })
@@ -158,10 +165,11 @@ for (const pair of pairs) {
 describe("10,000 moving averages", () => {
   for (const likelihood of likelihoods) {
     for (const [name, structure] of Object.entries(structures)) {
-      it(`of ${name} are exactly symmetric and PSD, ratio <= 10; control: the sign [${likelihood.name}]`, async () => {
-        const stored = storedMatrices(
-          await movingFisher(problem({ likelihood, activation: "tanh" }), structure)
-        )
+      it(`of ${name} are the weighted means, exactly symmetric and PSD, ratio <= 10; control: decay 0.94, the sign [${likelihood.name}]`, async () => {
+        const { error, fisher } = await movingFisher(problem({ likelihood, activation: "tanh" }), structure)
+        expect(error(0.95)).toBeLessThanOrEqual(10)
+        expect(error(0.94)).toBeGreaterThan(10)
+        const stored = storedMatrices(fisher)
         expect(worst(stored.map(flaw))).toBeLessThanOrEqual(10)
         expect(worst(stored.map((m) => flaw(scale(-1, m))))).toBeGreaterThan(10)
       })
@@ -199,17 +207,6 @@ describe("L5: the undamped step", () => {
     dense: problem({ likelihood: likelihoods[1]!, activation: "tanh" }, mlp(3, [2], "tanh"), 40),
     kfac: problem({ likelihood: gaussianOf(0.49), activation: "tanh" }, mlp(2, [3, 2], "tanh"), 40)
   }
-  const update = async (
-    own: Case,
-    structure: Structure.Structure<Common>,
-    value: number
-  ): Promise<Vector> => {
-    const { conditional, params } = subject(own)
-    const gradient = await runOn(own)(Conditional.gradient(conditional, params))
-    const options = { learningRate: 0.1, damping: Damping.absolute(value) }
-    return Result.getOrThrow(NaturalGradient.step(params, gradient, await estimate(own, structure), options))
-      .update.values
-  }
   for (const name of ["dense", "kfac"] as const) {
     it(`of ${name} is the same for inputs x M + c, ratio <= 10 condition; control: damping 0.1 I, or the diagonal`, async () => {
       const c = problems[name]
@@ -217,7 +214,11 @@ describe("L5: the undamped step", () => {
       const structure = structures[name]!
       const unit = size(c.net) * eps32 * condition(rows(Fisher.toDense(await estimate(c, structure))))
       const defect = async (of: Structure.Structure<Common>, value: number) =>
-        vectorError(matvec(jacobian, await update(moved, of, value)), await update(c, of, value), unit)
+        vectorError(
+          matvec(jacobian, await naturalUpdate(moved, of, value)),
+          await naturalUpdate(c, of, value),
+          unit
+        )
       expect(await defect(structure, 0)).toBeLessThanOrEqual(10)
       expect(await defect(structure, 0.1)).toBeGreaterThan(10)
       expect(await defect(Structure.diagonal, 0)).toBeGreaterThan(10)

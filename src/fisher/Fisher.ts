@@ -16,7 +16,7 @@ import { decode, firstNonFinite } from "../Options.ts"
 import { type Absolute, Damping, type Factored } from "./Damping.ts"
 import type { Operation, Operations, SolveError } from "./Structure.ts"
 
-export { type EstimateError, EstimateOptions, estimate } from "./Estimate.ts"
+export { blockSums, type EstimateError, EstimateOptions, estimate, sampledSums } from "./Estimate.ts"
 
 /** `Op` is what its structure can do; an operation that is not among it does not compile. */
 export interface Fisher<S extends string, Op extends Operation> {

@@ -1,43 +1,29 @@
 /** What the laws of a Fisher measure. */
 import { Effect, Result } from "effect"
 import { blockSums } from "../../src/fisher/Estimate.ts"
-import {
-  Accumulator,
-  Conditional,
-  Damping,
-  Fisher,
-  NaturalGradient,
-  Params,
-  Structure
-} from "../../src/index.ts"
+import { Accumulator, Conditional, Damping, Fisher, Params, Structure } from "../../src/index.ts"
 import { reference } from "../../src/kernels/reference.ts"
 import type { Case } from "../oracle/cases.ts"
-import { differencedFisher, sineChart } from "../oracle/chart.ts"
+import { kl } from "../oracle/fisher.ts"
 import {
-  addScaled,
   axpy,
-  congruence,
   diagonal,
   dot,
   eigenvalues,
   frobenius,
-  identity,
   type Matrix,
   matvec,
   norm,
   type Rows,
   slope,
-  solve,
   trace,
-  transpose,
   type Vector
 } from "../oracle/linear.ts"
 import { size } from "../oracle/network.ts"
 import { generator } from "../oracle/random.ts"
-import { fisherOf } from "./charts.ts"
 import { eps32, ratio, vectorError, worst } from "./measure.ts"
 import { estimate, runOn, smoothDirection } from "./problems.ts"
-import { type Common, condition, type DampedForm, dampedForms, factoredForms } from "./structures.ts"
+import { type Common, type DampedForm, dampedForms, factoredForms } from "./structures.ts"
 import { rows, subject } from "./subject.ts"
 
 const klFractions = [1, Math.SQRT1_2, 1 / 2, Math.SQRT1_2 / 2, 1 / 4]
@@ -55,12 +41,12 @@ export const klOrder = async (c: Case): Promise<(factor: number) => number> => {
   const random = generator(2)
   const halves = Array.from({ length: 32 }, () => smoothDirection(c, random, 0.175))
   const at = (t: number, v: Vector) => Params.make(conditional.network.space, axpy(c.theta, t, v))
-  const kl = (from: number, to: number, v: Vector) =>
+  const divergence = (from: number, to: number, v: Vector) =>
     Conditional.klDivergence(conditional, at(from, v), at(to, v))
   const symmetric = await runOn(c)(
     Effect.forEach(halves, (v) =>
       Effect.forEach(klFractions, (t) =>
-        Effect.zipWith(kl(-t, t, v), kl(t, -t, v), (there, back) => there + back)
+        Effect.zipWith(divergence(-t, t, v), divergence(t, -t, v), (there, back) => there + back)
       )
     ).pipe(Effect.scoped)
   )
@@ -74,78 +60,6 @@ export const klOrder = async (c: Case): Promise<(factor: number) => number> => {
       klFractions.map((_, i) => total(i))
     )
   }
-}
-
-const stepLengths = [0.2, 0.1, 0.05, 0.025]
-
-/**
- * L5 in a sine chart. The chart is a function of theta and no network, so the Fisher there is J^T F J of the library's F;
- * `differenced` is the Fisher of z(forward(phi)) itself, in float64. The steps in both charts are the library's, in float32.
- */
-export const sineSteps = async (c: Case, damping: number) => {
-  const chart = sineChart(size(c.net), 4)
-  const { conditional, cotangent, params } = subject(c)
-  const { space } = conditional.network
-  const fisher = await estimate(c, Structure.dense)
-  const gradient = await runOn(c)(Conditional.gradient(conditional, params))
-  const phi = chart.inverse(c.theta)
-  const J = chart.jacobian(phi)
-  const F = rows(Fisher.toDense(fisher))
-  const gradientThere = cotangent(matvec(transpose(J), gradient.values))
-  const step = (length: number, there: Matrix, dampingThere: number): number => {
-    const direction = Result.getOrThrow(Fisher.solve(fisher, gradient, Damping.absolute(damping)))
-    const learningRate = length / norm(direction.values)
-    const inTheta = NaturalGradient.step(params, gradient, fisher, {
-      learningRate,
-      damping: Damping.absolute(damping)
-    })
-    const inPhi = NaturalGradient.step(Params.make(space, phi), gradientThere, fisherOf(space, there), {
-      learningRate,
-      damping: Damping.absolute(dampingThere)
-    })
-    const reached = chart.forward(Result.getOrThrow(inPhi).params.values)
-    return norm(axpy(reached, -1, Result.getOrThrow(inTheta).params.values))
-  }
-  const order = (there: Matrix, dampingThere: number) =>
-    slope(
-      stepLengths,
-      stepLengths.map((length) => step(length, there, dampingThere))
-    )
-  return {
-    fisher: F,
-    transformed: congruence(J, F),
-    differenced: differencedFisher(c, chart, phi),
-    /** With a damping that transforms as a metric does, damping J^T J. */
-    covariantOrder: order(congruence(J, addScaled(F, damping, identity(F.length))), 0),
-    /** With damping I in phi. */
-    plainOrder: order(congruence(J, F), damping)
-  }
-}
-
-/** What a step says and does, free and within a quarter of its own KL, against d = -rate (F + 0.1 I)^-1 g by elimination. */
-export const stepErrors = async (c: Case, rate: number): Promise<ReadonlyArray<number>> => {
-  const { conditional, params } = subject(c)
-  const fisher = await estimate(c, Structure.dense)
-  const gradient = await runOn(c)(Conditional.gradient(conditional, params))
-  const F = rows(Fisher.toDense(fisher))
-  const dampedF = addScaled(F, 0.1, identity(F.length))
-  const d = solve(dampedF, gradient.values).map((value) => -rate * value)
-  const unit = F.length * eps32 * condition(dampedF)
-  const kl = 0.5 * dot(d, matvec(F, d))
-  const decrease = -(dot(gradient.values, d) + kl)
-  const options = { learningRate: 0.5, damping: Damping.absolute(0.1) }
-  const free = Result.getOrThrow(NaturalGradient.step(params, gradient, fisher, options))
-  const held = Result.getOrThrow(
-    NaturalGradient.step(params, gradient, fisher, { ...options, maxKL: kl / 4 })
-  )
-  const halved = d.map((value) => value / 2)
-  return [
-    vectorError(free.update.values, d, unit),
-    vectorError(axpy(free.params.values, -1, c.theta), d, unit, norm(d) + norm(c.theta)),
-    ratio(Math.abs(free.predictedKL - kl), unit * kl),
-    ratio(Math.abs(free.predictedDecrease - decrease), unit * (Math.abs(dot(gradient.values, d)) + kl)),
-    vectorError(held.update.values, halved, unit)
-  ]
 }
 
 /** Product, form, trace, norm and diagonal against `times` those of the matrix written out. */
@@ -221,11 +135,11 @@ export const flaw = (m: Matrix): number => {
   return ratio(Math.max(0, -spectrum[0]!), m.length * eps32 * frobenius(m))
 }
 
-/** The Fisher of 10,000 moving averages with decay 0.95 over the examples one by one. */
-export const movingFisher = async (
-  c: Case,
-  structure: Structure.Structure<Common>
-): Promise<Fisher.Fisher<string, Common>> => {
+/**
+ * The Fisher of 10,000 moving averages with decay 0.95 over the examples one by one, and how far its moments are from the
+ * weighted means of the last 1,000 (the weight of what is older is 5e-23), where the decay is `decay`.
+ */
+export const movingFisher = async (c: Case, structure: Structure.Structure<Common>) => {
   const { conditional, params } = subject(c)
   const batch = (n: number) => ({
     x: Float32Array.from(c.X[n]!),
@@ -238,11 +152,45 @@ export const movingFisher = async (
       Effect.forEach([...c.X.keys()], (n) => blockSums(loaded, batch(n), structure, 0))
     ).pipe(Effect.scoped)
   )
+  const steps = 10_000
   let average = parts[0]!
-  for (let t = 1; t <= 10_000; t++) {
+  for (let t = 1; t <= steps; t++) {
     average = Result.getOrThrow(Accumulator.movingAverage(average, parts[t % parts.length]!, 0.95))
   }
-  return Result.getOrThrow(Accumulator.finish(average, reference))
+  const fisher = Result.getOrThrow(Accumulator.finish(average, reference))
+  const error = (decay: number): number =>
+    worst(
+      fisher.means.map((moment, m) => {
+        let due: Float64Array = new Float64Array(moment.length)
+        let total = 0
+        for (let age = 0; age < 1000; age++) {
+          due = axpy(due, decay ** age, parts[(steps - age) % parts.length]!.sums[m]!)
+          total += decay ** age
+        }
+        return vectorError(
+          moment,
+          due.map((sum) => sum / total),
+          eps32
+        )
+      })
+    )
+  return { fisher, error }
+}
+
+/** Conditional.klDivergence from theta to a point at distance 0.3, and the oracle's both ways. */
+export const divergences = async (c: Case) => {
+  const { conditional, params } = subject(c)
+  const other = axpy(c.theta, 1, smoothDirection(c, generator(10), 0.3))
+  const ours = await runOn(c)(
+    Conditional.klDivergence(conditional, params, Params.make(conditional.network.space, other)).pipe(
+      Effect.scoped
+    )
+  )
+  return {
+    ours,
+    due: kl(c.net, c.likelihood, c.theta, other, c.X),
+    back: kl(c.net, c.likelihood, other, c.theta, c.X)
+  }
 }
 
 /** The matrix with the last bit of one entry off the diagonal changed; -m where it has none. */
