@@ -26,14 +26,14 @@ import { estimate, runOn, smoothDirection } from "./problems.ts"
 import { type Common, type DampedForm, dampedForms, factoredForms } from "./structures.ts"
 import { rows, subject } from "./subject.ts"
 
-const klFractions = [1, Math.SQRT1_2, 1 / 2, Math.SQRT1_2 / 2, 1 / 4]
+const klFractions = [1, 0.63, 0.4, 0.25]
 
 /**
  * L3: the order in |d| of KL(a || b) + KL(b || a) - factor d^T F d with a, b = theta -+ d / 2, for |d| from 0.35 to 0.09.
  *
  * The divergences are float64 sums over float32 logits. Each of 32 directions counts with the sign that its remainder has at
- * the longest step: so they add up, and what the rounding of logits leaves, of either sign, does not. Over twelve other seeds
- * of the directions all slopes of all problems were between 3.93 and 4.03.
+ * the longest step: so they add up, and what the rounding of logits leaves, of either sign, does not. Over seven
+ * other seeds, of the directions and of the problems, no slope was off by more than 0.08.
  */
 export const klOrder = async (c: Case): Promise<(factor: number) => number> => {
   const { conditional, tangent } = subject(c)
@@ -158,22 +158,18 @@ export const movingFisher = async (c: Case, structure: Structure.Structure<Commo
     average = Result.getOrThrow(Accumulator.movingAverage(average, parts[t % parts.length]!, 0.95))
   }
   const fisher = Result.getOrThrow(Accumulator.finish(average, reference))
-  const error = (decay: number): number =>
-    worst(
+  const error = (decay: number): number => {
+    const weights = new Float64Array(parts.length)
+    for (let age = 0; age < 1000; age++) weights[(steps - age) % parts.length]! += decay ** age
+    const total = weights.reduce((a, b) => a + b, 0)
+    return worst(
       fisher.means.map((moment, m) => {
-        let due: Float64Array = new Float64Array(moment.length)
-        let total = 0
-        for (let age = 0; age < 1000; age++) {
-          due = axpy(due, decay ** age, parts[(steps - age) % parts.length]!.sums[m]!)
-          total += decay ** age
-        }
-        return vectorError(
-          moment,
-          due.map((sum) => sum / total),
-          eps32
-        )
+        const zero: Float64Array = new Float64Array(moment.length)
+        const due = parts.reduce((sum, part, n) => axpy(sum, weights[n]! / total, part.sums[m]!), zero)
+        return vectorError(moment, due, eps32)
       })
     )
+  }
   return { fisher, error }
 }
 
