@@ -15,6 +15,7 @@ import {
   sampledFisher,
   sampledKfacFactors
 } from "./oracle/fisher.ts"
+import { gaussian } from "./oracle/likelihoods.ts"
 import { congruence, dot, matvec, norm, relativeError, scale } from "./oracle/linear.ts"
 import { type OracleNetwork, size } from "./oracle/network.ts"
 import { generator } from "./oracle/random.ts"
@@ -31,7 +32,7 @@ import {
   spoilt
 } from "./support/fisherLaws.ts"
 import { dyadic, eps32, matrixError, ratio, vectorError, worst } from "./support/measure.ts"
-import { estimate, gaussianOf, likelihoods, pairs, problem } from "./support/problems.ts"
+import { estimate, likelihoods, pairs, problem } from "./support/problems.ts"
 import { type Drawn, recording } from "./support/recording.ts"
 import { naturalUpdate, sineSteps, stepErrors } from "./support/stepLaws.ts"
 import { type Common, condition, factorsOf, storedMatrices, structures } from "./support/structures.ts"
@@ -189,12 +190,12 @@ describe("L6: K-FAC on deep linear networks with a Gaussian likelihood", () => {
   for (const [name, net] of Object.entries(nets)) {
     it(`is exact within layers at N = 7, ratio <= 50 [${name}]`, async () => {
       expect(
-        await errorOf(problem({ likelihood: gaussianOf(3), activation: "identity" }, net))
+        await errorOf(problem({ likelihood: gaussian(3), activation: "identity" }, net))
       ).toBeLessThanOrEqual(50)
     })
   }
   it("control: it is not with a tanh between the layers, or a Bernoulli likelihood", async () => {
-    expect(await errorOf(problem({ likelihood: gaussianOf(3), activation: "tanh" }))).toBeGreaterThan(50)
+    expect(await errorOf(problem({ likelihood: gaussian(3), activation: "tanh" }))).toBeGreaterThan(50)
     expect(await errorOf(problem({ likelihood: likelihoods[1]!, activation: "identity" }))).toBeGreaterThan(
       50
     )
@@ -205,7 +206,7 @@ describe("L6: K-FAC on deep linear networks with a Gaussian likelihood", () => {
 describe("L5: the undamped step", () => {
   const problems: Readonly<Record<"dense" | "kfac", Case>> = {
     dense: problem({ likelihood: likelihoods[1]!, activation: "tanh" }, mlp(3, [2], "tanh"), 40),
-    kfac: problem({ likelihood: gaussianOf(0.49), activation: "tanh" }, mlp(2, [3, 2], "tanh"), 40)
+    kfac: problem({ likelihood: gaussian(0.49), activation: "tanh" }, mlp(2, [3, 2], "tanh"), 40)
   }
   for (const name of ["dense", "kfac"] as const) {
     it(`of ${name} is the same for inputs x M + c, ratio <= 10 condition; control: damping 0.1 I, or the diagonal`, async () => {

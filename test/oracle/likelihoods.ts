@@ -148,7 +148,7 @@ export const gaussian = (variance: number, nodes = 3): OracleLikelihood => {
   const pair = gaussHermite(2)
   const precision = (z: Vector): Rows => tabulate(z.length, z.length, (i, j) => (i === j ? 1 / variance : 0))
   return make({
-    name: "gaussian",
+    name: `gaussian(variance ${variance})`,
     labelSize: (outputs) => outputs,
     support: (z) => normalSupport(rule, z, variance),
     fisherSupport: (z) => normalSupport(pair, z, variance),

@@ -10,13 +10,7 @@ import type { Generator } from "../oracle/random.ts"
 import { dyadic, dyadicCase } from "./measure.ts"
 import { subject } from "./subject.ts"
 
-/** `subject` reads the variance from the name. */
-export const gaussianOf = (variance: number): OracleLikelihood => ({
-  ...gaussian(variance),
-  name: `gaussian of variance ${variance}`
-})
-
-export const likelihoods: ReadonlyArray<OracleLikelihood> = [categorical, bernoulli, gaussianOf(0.49)]
+export const likelihoods: ReadonlyArray<OracleLikelihood> = [categorical, bernoulli, gaussian(0.49)]
 
 export interface Pair {
   readonly title: string

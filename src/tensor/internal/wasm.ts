@@ -16,8 +16,14 @@ export const wasmBackend = "natgrad-wasm"
 
 let activation: Promise<void> | undefined
 
-/** Registers the backend, once in a process. Rejects where WebAssembly cannot start. */
-export const activateWasm = (): Promise<void> => (activation ??= register())
+/** Registers the backend, once in a process. Rejects where WebAssembly cannot start; the next call tries again. */
+export const activateWasm = (): Promise<void> => {
+  activation ??= register().catch((cause) => {
+    activation = undefined
+    throw cause
+  })
+  return activation
+}
 
 const register = async (): Promise<void> => {
   if (!(await tf.setBackend("wasm"))) throw new Error("tfjs's wasm backend did not start")
