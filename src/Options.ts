@@ -75,6 +75,18 @@ export const decode = <A>(schema: Schema.Decoder<A>, options: unknown): Result.R
 export const decodeOrThrow = <A>(schema: Schema.Decoder<A>, options: unknown): A =>
   Result.getOrThrowWith(decode(schema, options), (error) => error)
 
+/** What a constructor makes, or the typed error that it throws; anything else that it throws is a defect. */
+export const attempt =
+  <E extends { readonly _tag: string }>() =>
+  <A>(make: () => A): Result.Result<A, E> =>
+    Result.try({
+      try: make,
+      catch: (cause) => {
+        if (cause instanceof Error && "_tag" in cause) return cause as Error & E
+        throw cause
+      }
+    })
+
 /** Index of the first NaN or infinity, or -1. */
 export const firstNonFinite = (values: ArrayLike<number>): number => {
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i

@@ -246,24 +246,10 @@ describe("few, equal and constant examples", () => {
       expect(allFinite(solved.values)).toBe(true)
     }
   })
-  for (const [device, layer] of Object.entries(devices)) {
-    it(`a layer of no parameters in a density counts for nothing, on ${device}`, async () => {
-      const of = Conditional.make(
-        Network.sequential(0, [Network.dense(2, { bias: false }), Network.dense(2)]),
-        Likelihood.categorical
-      )
-      const at = Conditional.init(of, { seed: 0 })
-      for (const structure of structures) {
-        const services = { source: DataSource.density({ y: [0, 1, 1] }), device: layer }
-        const both = given(services)(
-          Effect.all([Fisher.estimate(of, at, structure), Conditional.gradient(of, at)])
-        )
-        const [fisher, gradient] = await run(both)
-        const { values } = Result.getOrThrow(Fisher.solve(fisher, gradient, Damping.absolute(1)))
-        expect(allFinite(values)).toBe(true)
-      }
-    })
-  }
+  it("a layer of no parameters in a density is a ShapeMismatch that names it", () => {
+    const empty = () => Network.sequential(0, [Network.dense(2, { bias: false }), Network.dense(2)])
+    expect(empty).toThrow(/dense\(2, no bias\) has no parameters/)
+  })
 })
 
 describe("the ends of the ranges", () => {

@@ -9,7 +9,7 @@ import { EmptyData, InvalidArgument, NonFinite, ShapeMismatch, type TensorFailur
 import type { Kernels } from "../kernels/Kernels.ts"
 import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Scores } from "../model/Score.ts"
-import { Decay, decode, firstNonFinite, shown } from "../Options.ts"
+import { attempt, Decay, decode, firstNonFinite, shown } from "../Options.ts"
 import { Device } from "../tensor/Device.ts"
 import type { Fisher } from "./Fisher.ts"
 import type { Operation, Structure } from "./Structure.ts"
@@ -22,13 +22,13 @@ export interface Accumulator<S extends string, Op extends Operation> {
   readonly sums: ReadonlyArray<Float64Array>
 }
 
-/** 4 GiB of sums: past it a process of ordinary size dies instead of failing. */
-const mostNumbers = 2 ** 29
+/** 1 GiB of sums; a block of them is on the device beside it, where some GiB is the end. */
+const mostNumbers = 2 ** 27
 
 /**
  * Nothing yet: all sums 0.
  *
- * *Throws*: `InvalidArgument` where the structure needs more than 2^29 numbers for this network.
+ * *Throws*: `InvalidArgument` where the structure needs more than 2^27 numbers for this network.
  */
 export const empty = <S extends string, Op extends Operation>(
   structure: Structure<Op>,
@@ -58,7 +58,7 @@ export const start = <S extends string, Op extends Operation>(
   structure: Structure<Op>,
   space: ParamSpace<S>
 ): Effect.Effect<Accumulator<S, Op>, InvalidArgument> =>
-  Effect.try({ try: () => empty(structure, space), catch: (cause) => cause as InvalidArgument })
+  Effect.fromResult(attempt<InvalidArgument>()(() => empty(structure, space)))
 
 /**
  * Reduces the scores of a block to the sums of a structure, on the device.

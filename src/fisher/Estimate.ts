@@ -15,8 +15,9 @@ import type { Fisher } from "./Fisher.ts"
 import type { Operation, Structure } from "./Structure.ts"
 
 /**
- * `blockSize`: examples in a block (256 unless said): memory grows with it, and the last bits depend on it. `concurrency`: blocks
- * under way at once (1 unless said); no bit depends on it. `pass`: which pass of the source. `round`: which draws of the sampler.
+ * `blockSize`: examples in a block (256 unless said): memory grows with it times the draws, and the last bits depend on it. `concurrency`: blocks
+ * under way at once (1 unless said); no bit depends on it. `pass`: which pass of the source. `round`: which draws of the
+ * sampler: in a loop of your own give it the number of the step, or every step has the same.
  */
 export const EstimateOptions = Schema.Struct({
   blockSize: Schema.optionalKey(PositiveInt),
@@ -41,18 +42,35 @@ type BlockSums<S extends string, Op extends Operation> = Effect.fn.Return<
   Sampler | Device | Scope.Scope
 >
 
-/** Sample, backprop and reduce, for a block that is linearised already. */
+/** How many numbers of cotangents are on the device at once: 128 MiB, beside some copies of them. */
+const columnBudget = 2 ** 25
+
+/**
+ * Sample, backprop and reduce, for a block that is linearised already. Where the columns of the block are too many to be on the
+ * device at once, they go back in groups, and the sums of the groups are added in order.
+ */
 export const sampledSums = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
-  { backprop, outputs }: Linearization<S>,
+  { backprop, outputs, width }: Linearization<S>,
   structure: Structure<Op>,
   round: number
 ): BlockSums<S, Op> {
   const sampler = yield* Sampler
   const draws = yield* sampler.draw(outputs, round)
-  const columns = yield* Effect.fromResult(cotangents(draws, outputs))
-  const scores = yield* backprop(columns, draws.columns)
-  return yield* Accumulator.reduce(structure, scores)
-}, Effect.scoped)
+  const all = yield* Effect.fromResult(cotangents(draws, outputs))
+  const { examples } = outputs.batch
+  const atOnce = Math.max(1, Math.floor(columnBudget / (examples * width)))
+  const group = Effect.fnUntraced(function* (from: number) {
+    const columns = Math.min(atOnce, draws.columns - from)
+    const part = all.subarray(from * examples * outputs.size, (from + columns) * examples * outputs.size)
+    return yield* Accumulator.reduce(structure, yield* backprop(part, columns, columns / draws.columns))
+  }, Effect.scoped)
+  const sums = yield* group(0)
+  for (let from = atOnce; from < draws.columns; from += atOnce) {
+    yield* Effect.yieldNow
+    addSums(sums.sums, (yield* group(from)).sums)
+  }
+  return sums
+})
 
 /** Steps 2 to 5 of the pipeline for one block: linearize, sample, backprop, reduce. Nothing of it outlives the block. */
 export const blockSums = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
@@ -68,7 +86,8 @@ export const blockSums = Effect.fnUntraced(function* <S extends string, Op exten
  * Estimates the Fisher in two steps: x from the data, then y from p(y|x), one backpropagation each.
  *
  * *Math*: F = (1/N) sum_n sum_k w_nk score_nk score_nk^T in the chosen structure. *Cost*: one forward pass and one backward pass for
- * each column of the sampler, then the structure's own. *Memory*: one block, whatever N.
+ * each column of the sampler, then the structure's own. *Memory*: one block with all its draws, whatever N;
+ * on the device, a group of its columns.
  * *Fails*: `EmptyData`, `ShapeMismatch`, `NonFinite`, `InvalidArgument`, `TensorFailure`, and what source and sampler fail with.
  * *Source*: T. George, How to compute the Fisher of a conditional, 2018.
  */
@@ -101,9 +120,13 @@ const addInPlace = <S extends string, Op extends Operation>(
   sums: Accumulator.Accumulator<S, Op>,
   block: Accumulator.Accumulator<S, Op>
 ): Accumulator.Accumulator<S, Op> => {
-  for (const [i, sum] of sums.sums.entries()) {
-    const part = block.sums[i]!
+  addSums(sums.sums, block.sums)
+  return { ...sums, weight: sums.weight + block.weight }
+}
+
+const addSums = (sums: ReadonlyArray<Float64Array>, parts: ReadonlyArray<Float64Array>): void => {
+  for (const [i, sum] of sums.entries()) {
+    const part = parts[i]!
     for (let j = 0; j < sum.length; j++) sum[j] = sum[j]! + part[j]!
   }
-  return { ...sums, weight: sums.weight + block.weight }
 }

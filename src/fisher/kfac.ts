@@ -7,6 +7,7 @@
  *
  * *Source*: Martens and Grosse 2015, section 3; with shared weights the expand form of Eschenhagen et al. 2023.
  */
+import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
 import { NotPositiveDefinite } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
@@ -14,7 +15,7 @@ import { decompose } from "../linalg/SymmetricEigen.ts"
 import type { ParamBlock } from "../model/ParamSpace.ts"
 import { cotangentMoment, inputMoment } from "../model/Score.ts"
 import { meanDiagonal, product, sumOfSquares } from "./internal/arrays.ts"
-import { dampedInverse } from "./internal/damped.ts"
+import { dampedInverse, roundingFloor } from "./internal/damped.ts"
 import { lastOf } from "./internal/lastOf.ts"
 import type { Moments, SolveError, Structure } from "./Structure.ts"
 
@@ -159,7 +160,11 @@ const solveEigen = (
   }
   // The factors are positive semidefinite: an eigenvalue below 0 is rounding.
   const eigenvalue = (i: number, j: number): number => Math.max(0, a.values[i]!) * Math.max(0, g.values[j]!)
-  const floor = rows * columns * Number.EPSILON * (eigenvalue(rows - 1, columns - 1) + damping)
+  // An eigenvalue of a product is rounding where one of either factor is.
+  const floor = Math.max(
+    roundingFloor(rows, eigenvalue(rows - 1, columns - 1), damping),
+    roundingFloor(columns, eigenvalue(rows - 1, columns - 1), damping)
+  )
   const rotated = multiply(
     rows,
     columns,
@@ -227,6 +232,10 @@ export const kfac: Structure<
 > = {
   name: "kfac",
   sizes: ({ blocks }) => blocks.flatMap(({ columns, rows }) => [rows * rows, columns * columns]),
-  reduce: ({ layers }) => layers.flatMap((layer) => [inputMoment(layer), cotangentMoment(layer)]),
+  reduce: ({ layers, share }) =>
+    layers.flatMap((layer) => {
+      const a = inputMoment(layer)
+      return [share === 1 ? a : tf.mul(a, share), cotangentMoment(layer)]
+    }),
   operations
 }

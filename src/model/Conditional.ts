@@ -160,14 +160,18 @@ export const evaluate = Effect.fnUntraced(function* <S extends string>(
 /** A network linearised at a block of x. Its tensors live in the Scope in which it was made. */
 export interface Linearization<S extends string> {
   readonly outputs: Outputs
+  /** How many numbers one column of one example takes on its way back through the layers. */
+  readonly width: number
   /**
-   * The scores for cotangents `[K, N, C]` of z, all of them pulled back at once: K N backpropagations.
+   * The scores for cotangents `[K, N, C]` of z, all of them pulled back at once: K N backpropagations. `share` says which part of
+   * the columns of a block they are, where they come in groups; 1 unless said.
    *
    * *Cost*: two thirds of K forward-and-backward passes. *Fails*: `TensorFailure`, `ShapeMismatch`, `NonFinite`.
    */
   readonly backprop: (
     cotangents: Float32Array,
-    columns: number
+    columns: number,
+    share?: number
   ) => Effect.Effect<Scores<S>, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope>
   /** J v, `[N, C]`: the change of z for a tangent, layer by layer. *Cost*: two forward passes. */
   readonly pushforward: (
@@ -192,8 +196,9 @@ export const linearize = Effect.fnUntraced(function* <S extends string>(
   const outs = outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
   return {
     outputs: outs,
-    backprop: (cotangents, columns) =>
-      backprop(network.space, map, batch.examples, network.outputs, cotangents, columns),
+    width: network.layers.reduce((sum, layer) => sum + layer.outputs, 0),
+    backprop: (cotangents, columns, share = 1) =>
+      backprop(network.space, map, batch.examples, network.outputs, cotangents, columns, share),
     pushforward: (tangent) => pushforward(conditional, map, tangent)
   }
 })
@@ -204,7 +209,8 @@ const backprop = Effect.fnUntraced(function* <S extends string>(
   examples: number,
   outputSize: number,
   cotangents: Float32Array,
-  columns: number
+  columns: number,
+  share: number
 ): Effect.fn.Return<Scores<S>, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
   const due = columns * examples * outputSize
   if (cotangents.length !== due) {
@@ -223,7 +229,7 @@ const backprop = Effect.fnUntraced(function* <S extends string>(
     for (const score of scores) keep(score.cotangent)
     return scores
   })
-  return { space, examples, columns, layers }
+  return { space, examples, columns, share, layers }
 })
 
 const pushforward = Effect.fnUntraced(function* <S extends string>(

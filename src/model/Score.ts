@@ -30,8 +30,13 @@ export interface BlockScores {
   readonly space: Layout
   /** How many examples: N. */
   readonly examples: number
-  /** How many cotangents an example has: K. */
+  /** How many cotangents an example has here: K. */
   readonly columns: number
+  /**
+   * Which part of all its columns these are, 1 for all. A moment over columns is summed part by part; one over examples alone is
+   * weighed by this, so that the parts sum to the whole.
+   */
+  readonly share: number
   /** One for each block of the space, in its order. */
   readonly layers: ReadonlyArray<Score>
 }

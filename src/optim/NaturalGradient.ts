@@ -14,7 +14,7 @@ import * as Cotangent from "../model/Cotangent.ts"
 import { mismatch } from "../model/ParamSpace.ts"
 import * as Params from "../model/Params.ts"
 import * as Tangent from "../model/Tangent.ts"
-import { Decay, decode, Positive } from "../Options.ts"
+import { attempt, Decay, decode, Positive } from "../Options.ts"
 
 /**
  * `learningRate`: eta, over 0. `maxKL`: the most that the step may change p(y|x) by the Fisher's own measure, in nats; a longer one
@@ -116,8 +116,7 @@ export const step = <S extends string, const D extends Damping>(
   })
 }
 
-const finite = <A>(make: () => A): Result.Result<A, NonFinite> =>
-  Result.try({ try: make, catch: (cause) => cause as NonFinite })
+const finite = attempt<NonFinite>()
 
 const tangent = <S extends string>(
   { space }: Params.Params<S>,

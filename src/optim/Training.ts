@@ -19,7 +19,7 @@ import { type Conditional, checkedLabels, linearize, load } from "../model/Condi
 import * as Cotangent from "../model/Cotangent.ts"
 import type * as Params from "../model/Params.ts"
 import type * as Tangent from "../model/Tangent.ts"
-import { Decay, decode, PositiveInt } from "../Options.ts"
+import { attempt, Decay, decode, PositiveInt } from "../Options.ts"
 import { labelGradient } from "../sampling/Averages.ts"
 import { batches, type DataError, DataSource } from "../sampling/DataSource.ts"
 import type { Sampler } from "../sampling/Sampler.ts"
@@ -186,7 +186,7 @@ const measure = Effect.fnUntraced(function* <S extends string, D extends Damping
 }, Effect.scoped)
 
 const finite = <A>(make: () => A): Effect.Effect<A, NonFinite> =>
-  Effect.try({ try: make, catch: (cause) => cause as NonFinite })
+  Effect.fromResult(attempt<NonFinite>()(make))
 
 /** The natural-gradient step, with what momentum it has. */
 const advance = <S extends string, D extends Damping>(

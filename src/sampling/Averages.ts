@@ -27,7 +27,7 @@ import {
 } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
 import type { Params } from "../model/Params.ts"
-import { decode, firstNonFinite, NonNegativeInt, PositiveInt } from "../Options.ts"
+import { attempt, decode, firstNonFinite, NonNegativeInt, PositiveInt } from "../Options.ts"
 import type { Device } from "../tensor/Device.ts"
 import { blocks, defaultBlockSize, rebatch } from "./Blocks.ts"
 import { type DataError, DataSource } from "./DataSource.ts"
@@ -172,10 +172,9 @@ export const lossAndGradient = Effect.fn("Conditional.lossAndGradient")(function
       })
     )
   )
-  const gradient = yield* Effect.try({
-    try: () => Cotangent.make(conditional.network.space, values.subarray(0, size)),
-    catch: (cause) => cause as NonFinite
-  })
+  const gradient = yield* Effect.fromResult(
+    attempt<NonFinite>()(() => Cotangent.make(conditional.network.space, values.subarray(0, size)))
+  )
   return { loss: values[size]!, gradient }
 }, Effect.scoped)
 
@@ -247,10 +246,9 @@ export const predict = Effect.fn("Conditional.predict")(function* <S extends str
   TensorFailure | ShapeMismatch | NonFinite | InvalidArgument,
   Device | Scope.Scope
 > {
-  const inputs = yield* Effect.try({
-    try: () => table("x", x),
-    catch: (cause) => cause as InvalidArgument | ShapeMismatch | NonFinite
-  })
+  const inputs = yield* Effect.fromResult(
+    attempt<InvalidArgument | ShapeMismatch | NonFinite>()(() => table("x", x))
+  )
   const loaded = yield* load(conditional, params)
   const all: Batch = {
     x: inputs.values,

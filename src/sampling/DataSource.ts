@@ -7,9 +7,8 @@
 import { Context, Effect, Layer, Schema, Stream } from "effect"
 import { InvalidArgument, ShapeMismatch } from "../Errors.ts"
 import type { Batch, Matrix } from "../model/Batch.ts"
-import { decode, NonNegativeInt, PositiveInt, shown } from "../Options.ts"
+import { attempt, decode, NonNegativeInt, PositiveInt, shown } from "../Options.ts"
 import {
-  attempt,
   type DataError,
   type Examples,
   inMemory,
@@ -81,7 +80,7 @@ export class DataSource extends Context.Service<
       DataSource,
       Effect.gen(function* () {
         const { x, y, ...order } = yield* Effect.fromResult(decode(ArrayOptions, options))
-        return yield* attempt(() => inMemory("arrays", readArrays(x, y), order))
+        return yield* checked(() => inMemory("arrays", readArrays(x, y), order))
       })
     )
 
@@ -96,7 +95,7 @@ export class DataSource extends Context.Service<
       DataSource,
       Effect.gen(function* () {
         const { y, ...order } = yield* Effect.fromResult(decode(DensityOptions, options))
-        return yield* attempt(() => inMemory("density", readLabels(y), order))
+        return yield* checked(() => inMemory("density", readLabels(y), order))
       })
     )
 
@@ -129,11 +128,14 @@ export class DataSource extends Context.Service<
   ): typeof DataSource.Service => DataSource.of(inMemory(name, examples, options))
 }
 
+const checked = <A>(make: () => A): Effect.Effect<A, DataError> =>
+  Effect.fromResult(attempt<DataError>()(make))
+
 const readBatch = Effect.fnUntraced(function* (
   batch: StreamBatch
 ): Effect.fn.Return<{ readonly data: Examples; readonly firstIndex: number | undefined }, DataError> {
   const { firstIndex, x, y } = yield* Effect.fromResult(decode(StreamBatch, batch))
-  return { data: yield* attempt(() => readArrays(x, y)), firstIndex }
+  return { data: yield* checked(() => readArrays(x, y)), firstIndex }
 })
 
 /** Gives the examples their places in the data, in order of arrival where the batch does not say. */

@@ -6,7 +6,7 @@
  * Fisher: another matrix).
  *
  * A draw is a pure function of the seed, the round, the example's index and the number of the draw: the same whatever the batch
- * size, the order, the concurrency or the device.
+ * size, the order or the concurrency, and on every device that gives the same z.
  */
 import { Context, Effect, Layer, Result, Schema } from "effect"
 import { InvalidArgument, type InvalidLabel, type MissingLabels, ShapeMismatch } from "../Errors.ts"
@@ -52,13 +52,17 @@ export class Sampler extends Context.Service<
    */
   static readonly exact: Layer.Layer<Sampler> = Layer.succeed(Sampler, {
     name: "exact",
-    draw: (outputs) => Effect.sync(() => exactColumns(outputs))
+    draw: (outputs, round) =>
+      Effect.map(Effect.fromResult(drawsFit(outputs, outputs.likelihood.columns(outputs.size), round)), () =>
+        exactColumns(outputs)
+      )
   })
 
   /**
    * K independent draws from p(y|x) for each example, of weight 1/K.
    *
-   * Unbiased; the standard error falls as 1/sqrt(K). *Fails*: `InvalidArgument`.
+   * Unbiased; the standard error falls as 1/sqrt(K). Estimates of one `round` have the same draws: a loop of your own should give
+   * each step its number. *Fails*: `InvalidArgument`.
    */
   static readonly monteCarlo = (
     options: typeof MonteCarloOptions.Type
@@ -97,8 +101,9 @@ export class Sampler extends Context.Service<
   /**
    * A rule of one's own: for each example some y with weights that sum to 1.
    *
-   * Examples may have different numbers of draws. *Fails* when used: `InvalidLabel` for a y that the likelihood cannot have
-   * drawn, `InvalidArgument` for a weight below 0 or weights that do not sum to 1.
+   * Examples may have different numbers of draws. *Fails* when used: `ShapeMismatch` for a y of another length, `InvalidLabel` for one
+   * that the likelihood cannot have drawn, `InvalidArgument` for a weight below 0 or weights that do not sum to 1. What the rule
+   * itself throws is a defect.
    */
   static readonly fromRule = (
     name: string,
@@ -125,7 +130,7 @@ const drawsFit = (
           new InvalidArgument({
             argument: "draws",
             value: String(draws),
-            message: `draws is ${draws}, too many for a block of ${batch.examples} examples. Give fewer draws or a smaller blockSize.`
+            message: `draws is ${draws}, too many columns of ${size} outputs for a block of ${batch.examples} examples. Give fewer draws or a smaller blockSize.`
           })
         )
   )

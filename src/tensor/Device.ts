@@ -3,7 +3,8 @@
  *
  * Device, backend and kernels are one choice, because the pure operations of a Fisher need the same arithmetic after the
  * tensors are gone. Layers: `Device.wasm` (the default: npm alone, Node and browser), `Device.cpu` (plain JavaScript, for
- * tests), `Device.auto` (the fastest that is there).
+ * tests), `Device.auto` (wasm where it can start). A bundler must serve the .wasm files of @tensorflow/tfjs-backend-wasm: see its
+ * `setWasmPaths`.
  *
  * tfjs keeps one current backend for the whole process. A stage makes its own backend current when it runs; when the Device is
  * released, the backend that was current before comes back.
@@ -14,7 +15,7 @@ import { DeviceUnavailable, TensorFailure } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import { reference } from "../kernels/reference.ts"
 import { makeCurrent } from "./internal/current.ts"
-import { activateWasm, wasmBackend, wasmKernels } from "./internal/wasm.ts"
+import { activateWasm, startUnderWay, wasmBackend, wasmKernels } from "./internal/wasm.ts"
 
 /** Marks a tensor as one that outlives its program; returns it. */
 export type Keep = <T extends tf.Tensor>(tensor: T) => T
@@ -48,19 +49,25 @@ export class Device extends Context.Service<
   /** Plain JavaScript: slow, on every machine. For tests and as a second opinion. */
   static readonly cpu: Layer.Layer<Device, DeviceUnavailable> = Layer.effect(
     Device,
-    Effect.suspend(() => make("cpu", "cpu", () => Promise.resolve(), reference))
+    Effect.suspend(() => startCpu)
   )
 
   /** WebAssembly, under a backend name of our own on tfjs's one wasm instance (docs/decisions/0004-device.md). */
   static readonly wasm: Layer.Layer<Device, DeviceUnavailable> = Layer.effect(
     Device,
-    Effect.suspend(() => make("wasm", wasmBackend, activateWasm, wasmKernels))
+    Effect.suspend(() => startWasm)
   )
 
-  /** The fastest device that this machine has; one log line at level Debug says which. */
-  static readonly auto: Layer.Layer<Device, DeviceUnavailable> = Layer.effectDiscard(
-    Device.use((device) => Effect.logDebug(`natgrad computes on ${device.name}`))
-  ).pipe(Layer.provideMerge(Device.wasm))
+  /** wasm, or where that cannot start, cpu with a warning. One log line at level Debug says which it is. */
+  static readonly auto: Layer.Layer<Device, DeviceUnavailable> = Layer.effect(
+    Device,
+    Effect.suspend(() => startWasm).pipe(
+      Effect.catch((error) =>
+        Effect.andThen(Effect.logWarning(`${error.message} Computing on cpu, many times slower.`), startCpu)
+      ),
+      Effect.tap((device) => Effect.logDebug(`natgrad computes on ${device.name}`))
+    )
+  )
 }
 
 /** Inside a tensor program: the sum of `count` tensors of one shape, each freed as soon as it is added. */
@@ -101,6 +108,9 @@ const make = (
     () => Effect.promise(holders.leave)
   ).pipe(Effect.as(Device.of({ name, kernels, compute: compute(backend), read: read(backend) })))
 
+const startCpu = Effect.suspend(() => make("cpu", "cpu", () => Promise.resolve(), reference))
+const startWasm = Effect.suspend(() => make("wasm", wasmBackend, activateWasm, wasmKernels))
+
 /** Who found which backend: the first Device that comes remembers the user's, and the last that goes brings it back. */
 const holders = (() => {
   let count = 0
@@ -126,19 +136,33 @@ const failure =
       message: `The tensor program of stage "${stage}" threw: ${String(cause)}.`
     })
 
+/** Waits for a backend that is starting beside this one: until it has, tfjs refuses every operation. */
+const whenStarted = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    const start = startUnderWay()
+    return start === undefined
+      ? effect
+      : Effect.andThen(
+          Effect.promise(() => start),
+          whenStarted(effect)
+        )
+  })
+
 const compute =
   (backend: string): (typeof Device.Service)["compute"] =>
   (stage, program) =>
-    Effect.acquireRelease(
-      Effect.try({
-        try: () => {
-          makeCurrent(backend)
-          return runProgram(program)
-        },
-        catch: failure(stage)
-      }),
-      ({ kept }) => Effect.sync(() => tf.dispose(kept))
-    ).pipe(Effect.map(({ result }) => result))
+    whenStarted(
+      Effect.acquireRelease(
+        Effect.try({
+          try: () => {
+            makeCurrent(backend)
+            return runProgram(program)
+          },
+          catch: failure(stage)
+        }),
+        ({ kept }) => Effect.sync(() => release(kept))
+      ).pipe(Effect.map(({ result }) => result))
+    )
 
 const runProgram = <A>(
   program: (keep: Keep) => A
@@ -167,6 +191,15 @@ const runProgram = <A>(
   return { result: result!, kept }
 }
 
+/** After a trap of wasm nothing can be freed any more: the failure of the program is what its caller should see. */
+const release = (kept: Array<tf.Tensor>): void => {
+  try {
+    tf.dispose(kept)
+  } catch {
+    // The backend is gone, and its memory with it.
+  }
+}
+
 const isPromise = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
@@ -193,13 +226,15 @@ const recordKept = (): { readonly stop: () => ReadonlyArray<tf.Tensor> } => {
 const read =
   (backend: string): (typeof Device.Service)["read"] =>
   (stage, tensors) =>
-    Effect.try({
-      try: () => {
-        makeCurrent(backend)
-        return tensors.map(values)
-      },
-      catch: failure(stage)
-    })
+    whenStarted(
+      Effect.try({
+        try: () => {
+          makeCurrent(backend)
+          return tensors.map(values)
+        },
+        catch: failure(stage)
+      })
+    )
 
 /** A copy in float32. wasm's dataSync gives one already, cpu's gives the tensor's own memory. */
 const values = (tensor: tf.Tensor): Float32Array => {

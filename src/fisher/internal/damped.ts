@@ -18,7 +18,9 @@ export interface Damped {
 /**
  * The Cholesky factor of the damped matrix.
  *
- * A pivot that is no more than rounding leaves behind (n eps of the largest) fails too: what would be solved with it is noise.
+ * The matrix was measured in float32. A pivot of no more than n 2^-24 of the largest (n at least 16: a
+ * small matrix is a sum too) is rounding, and fails too, unless the damping
+ * itself is over that rounding: what would be solved with it is noise.
  */
 export const dampedFactor = (
   kernels: Kernels,
@@ -27,9 +29,10 @@ export const dampedFactor = (
   Result.flatMap(Cholesky.factor(kernels, { n, matrix: new Float64Array(matrix), damping, what }), (made) => {
     let largest = 0
     for (let i = 0; i < n; i++) largest = Math.max(largest, made.l[i * (n + 1)]! ** 2)
+    const floor = roundingFloor(n, largest, damping)
     for (let i = 0; i < n; i++) {
       const pivot = made.l[i * (n + 1)]! ** 2
-      if (pivot <= n * Number.EPSILON * largest) {
+      if (pivot <= floor) {
         return Result.fail(
           new NotPositiveDefinite({
             what,
@@ -42,6 +45,10 @@ export const dampedFactor = (
     }
     return Result.succeed(made)
   })
+
+/** What rounding to float32 leaves of an eigenvalue that is 0, for a matrix of this size and largest eigenvalue or pivot. */
+export const roundingFloor = (n: number, largest: number, damping: number): number =>
+  damping > 4 * 2 ** -24 * largest ? 0 : Math.max(n, 16) * 2 ** -24 * largest
 
 /** The solution for `[n, columns]` right-hand sides. */
 export const solveDamped = (factor: Cholesky.Cholesky, b: Float32Array, columns: number): Float64Array =>

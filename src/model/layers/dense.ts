@@ -1,6 +1,7 @@
 /** A dense layer: s = a W + b, with W `[in, out]`. */
 import * as tf from "@tensorflow/tfjs"
 import { Schema } from "effect"
+import { ShapeMismatch } from "../../Errors.ts"
 import { decodeOrThrow, PositiveInt } from "../../Options.ts"
 import { normal } from "../../random/Distributions.ts"
 import { type Key, uniform } from "../../random/Key.ts"
@@ -25,7 +26,7 @@ export type DenseName<Units extends number, Options extends DenseOptions> = Opti
  * A dense layer of `units` outputs.
  *
  * *Cost*: 2 N in out flops forwards, twice that for a cotangent. *Throws*: `InvalidArgument` where `units` is not a whole number
- * of at least 1.
+ * of at least 1; `ShapeMismatch` for a layer that would have no parameters.
  */
 export const dense = <const Units extends number, const Options extends DenseOptions = {}>(
   units: Units,
@@ -39,13 +40,23 @@ export const dense = <const Units extends number, const Options extends DenseOpt
   }
 }
 
-const build = (inputs: number, outputs: number, bias: boolean): BuiltLayer => ({
-  outputs,
-  shape: { rows: inputs + (bias ? 1 : 0), columns: outputs, bias },
-  initialise: (key, init) => initialise(key, init, inputs, outputs, bias),
-  forward: (weights, input) => affine(input, weights!),
-  linearize
-})
+const build = (inputs: number, outputs: number, bias: boolean): BuiltLayer => {
+  if (inputs === 0 && !bias) {
+    throw new ShapeMismatch({
+      what: `dense(${outputs}, no bias)`,
+      expected: "an input of at least 1 number, or a bias",
+      actual: "an input of 0 numbers",
+      message: `dense(${outputs}, no bias) has no parameters on an input of 0 numbers. Give it its bias.`
+    })
+  }
+  return {
+    outputs,
+    shape: { rows: inputs + (bias ? 1 : 0), columns: outputs, bias },
+    initialise: (key, init) => initialise(key, init, inputs, outputs, bias),
+    forward: (weights, input) => affine(input, weights!),
+    linearize
+  }
+}
 
 const initialise = (key: Key, init: Init, inputs: number, outputs: number, bias: boolean): Float32Array => {
   const values = new Float32Array((inputs + (bias ? 1 : 0)) * outputs)

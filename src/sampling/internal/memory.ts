@@ -27,16 +27,6 @@ export interface Examples {
   readonly labels?: Labels
 }
 
-/** Runs a constructor that throws typed errors; anything else that it throws is a defect. */
-export const attempt = <A>(make: () => A): Effect.Effect<A, DataError> =>
-  Effect.try({
-    try: make,
-    catch: (cause) => {
-      if (cause instanceof Error && "_tag" in cause) return cause as DataError
-      throw cause
-    }
-  })
-
 const withLabels = (data: Examples, labels: Table | undefined): Examples =>
   labels === undefined ? data : { ...data, labels: { values: labels.values, labelSize: labels.columns } }
 

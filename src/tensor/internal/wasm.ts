@@ -15,14 +15,31 @@ import { makeCurrent } from "./current.ts"
 export const wasmBackend = "natgrad-wasm"
 
 let activation: Promise<void> | undefined
+let underWay = false
+
+/**
+ * The start of wasm, while it is under way. tfjs refuses every operation of every backend until then, so whoever computes waits.
+ * Rejections are the business of whoever started it.
+ */
+export const startUnderWay = (): Promise<void> | undefined =>
+  underWay ? activation?.catch(() => undefined) : undefined
 
 /** Registers the backend, once in a process. Rejects where WebAssembly cannot start; the next call tries again. */
 export const activateWasm = (): Promise<void> => {
-  activation ??= register().catch((cause) => {
+  activation ??= start().catch((cause) => {
     activation = undefined
     throw cause
   })
   return activation
+}
+
+const start = async (): Promise<void> => {
+  underWay = true
+  try {
+    await register()
+  } finally {
+    underWay = false
+  }
 }
 
 const register = async (): Promise<void> => {
@@ -67,8 +84,50 @@ const matMul: tf.KernelFunc = ({ inputs, backend, attrs }) => {
   const a = operand("a", "transposeA")
   const b = operand("b", "transposeB")
   const out = runKernel("BatchMatMul", backend, { a, b }, { transposeA: false, transposeB: false }, "wasm")
-  free(backend, ...[a, b].filter((x) => x !== inputs["a"] && x !== inputs["b"]))
+  try {
+    requireProduct(backend as WasmBackend, a, b, out)
+  } finally {
+    free(backend, ...[a, b].filter((x) => x !== inputs["a"] && x !== inputs["b"]))
+  }
   return out
+}
+
+/** A view of a tensor's numbers on the wasm heap, valid until the next allocation. */
+interface WasmBackend {
+  readonly typedArrayFromHeap: (tensor: tf.TensorInfo) => ArrayLike<number>
+}
+
+/**
+ * Where XNNPACK cannot allocate, tfjs prints a line and hands back memory that nothing was written to. So the last entry of every
+ * product is computed once more here: k multiplications against m n k.
+ */
+const requireProduct = (
+  backend: WasmBackend,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  out: tf.TensorInfo
+): void => {
+  const k = a.shape.at(-1)!
+  const n = b.shape.at(-1)!
+  const [left, right, product] = [a, b, out].map((tensor) => backend.typedArrayFromHeap(tensor)) as [
+    ArrayLike<number>,
+    ArrayLike<number>,
+    ArrayLike<number>
+  ]
+  if (product.length === 0 || k === 0) return
+  let due = 0
+  let size = 0
+  for (let i = 0; i < k; i++) {
+    const term = left[left.length - k + i]! * right[right.length - 1 - (k - 1 - i) * n]!
+    due += term
+    size += Math.abs(term)
+  }
+  const entry = product[product.length - 1]!
+  // A sum that overflows in float32, or is NaN, has no size to compare with; the smallest numbers of float32 are flushed to 0.
+  if (!(size < 1e38) || Math.abs(entry - due) <= 1e-3 * size + 1e-30) return
+  throw new Error(
+    `out of memory: XNNPACK did not compute a product of ${a.shape.join(" x ")} and ${b.shape.join(" x ")}. Use smaller blocks or fewer draws`
+  )
 }
 
 /** tfjs's names of fused activations, and the kernels that compute them. */
@@ -122,11 +181,14 @@ export const wasmKernels: Kernels = {
     const single = [p.a, p.b, p.out].every((x) => x instanceof Float32Array)
     if (!single || p.m * p.n * p.k < worthCopying) return reference.gemm(p)
     const current = tf.getBackend()
-    makeCurrent(wasmBackend)
-    tf.tidy(() => {
-      const out = tf.matMul(shaped(p.a, p.m, p.k, p.transposeA), shaped(p.b, p.k, p.n, p.transposeB))
-      p.out.set(out.dataSync())
-    })
-    makeCurrent(current)
+    try {
+      makeCurrent(wasmBackend)
+      tf.tidy(() => {
+        const out = tf.matMul(shaped(p.a, p.m, p.k, p.transposeA), shaped(p.b, p.k, p.n, p.transposeB))
+        p.out.set(out.dataSync())
+      })
+    } finally {
+      makeCurrent(current)
+    }
   }
 }

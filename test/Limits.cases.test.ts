@@ -1,0 +1,163 @@
+/** What keeps a Fisher right where memory or rounding end: columns in groups, products that fail, singular matrices. */
+import * as tf from "@tensorflow/tfjs"
+import { Effect, Layer, Result, Stream } from "effect"
+import { describe, expect, it } from "vitest"
+import {
+  Accumulator,
+  Blocks,
+  Conditional,
+  Cotangent,
+  Damping,
+  DataSource,
+  Device,
+  Draws,
+  Fisher,
+  Likelihood,
+  Network,
+  Sampler,
+  Structure
+} from "../src/index.ts"
+import { relativeError } from "./oracle/linear.ts"
+
+const net = Conditional.make(
+  Network.sequential(3, [Network.dense(4), Network.tanh, Network.dense(5)]),
+  Likelihood.categorical
+)
+const x = Array.from({ length: 7 }, (_, n) => [Math.sin(n), Math.cos(n * n), Math.sin(3 * n)])
+const layer = Layer.mergeAll(
+  DataSource.fromArrays({ x }),
+  Sampler.monteCarlo({ draws: 6, seed: 4 }),
+  Device.wasm
+)
+
+/** The sums of a structure over one block whose six columns are pulled back in groups of these sizes. */
+const inGroups = <Op extends Structure.Operation>(
+  structure: Structure.Structure<Op>,
+  sizes: ReadonlyArray<number>,
+  share = (columns: number) => columns / 6
+): Promise<ReadonlyArray<number>> =>
+  Effect.gen(function* () {
+    const sampler = yield* Sampler
+    const loaded = yield* Conditional.load(net, Conditional.init(net, { seed: 3 }))
+    const [batch] = yield* Stream.runCollect(Blocks.blocks({ size: 7, pass: 0 }))
+    const { backprop, outputs } = yield* Conditional.linearize(loaded, batch!)
+    const all = yield* Effect.fromResult(Draws.cotangents(yield* sampler.draw(outputs, 0), outputs))
+    const column = batch!.examples * outputs.size
+    let total: ReadonlyArray<number> = []
+    let from = 0
+    for (const columns of sizes) {
+      const scores = yield* backprop(
+        all.slice(from * column, (from + columns) * column),
+        columns,
+        share(columns)
+      )
+      const { sums } = yield* Accumulator.reduce(structure, scores)
+      const flat = sums.flatMap((sum) => Array.from(sum))
+      total = flat.map((value, i) => value + (total[i] ?? 0))
+      from += columns
+    }
+    return total
+  }).pipe(Effect.scoped, Effect.provide(layer), Effect.runPromise)
+
+describe("columns in groups", () => {
+  for (const [name, structure] of Object.entries({
+    dense: Structure.dense,
+    blockDiagonal: Structure.blockDiagonal,
+    diagonal: Structure.diagonal,
+    kfac: Structure.kfac
+  })) {
+    it(`give the sums of all columns at once, to 1e-6 [${name}]`, async () => {
+      const whole = await inGroups(structure, [6])
+      expect(relativeError(await inGroups(structure, [1, 2, 3]), whole)).toBeLessThan(1e-6)
+    })
+  }
+
+  it("control: groups that say nothing of their share count K-FAC's input moment once each", async () => {
+    const whole = await inGroups(Structure.kfac, [6])
+    expect(relativeError(await inGroups(Structure.kfac, [1, 2, 3], () => 1), whole)).toBeGreaterThan(0.1)
+  })
+
+  it("an estimate whose columns are past the budget is that of fewer examples at a time, to 1e-5", async () => {
+    // 256 examples x (2 x 256 + 2) numbers x 300 columns is over 2^25; by 16 examples it is not.
+    const wide = Conditional.make(
+      Network.sequential(2, [Network.dense(256), Network.tanh, Network.dense(2)]),
+      Likelihood.categorical
+    )
+    const data = DataSource.fromArrays({
+      x: Array.from({ length: 256 }, (_, n) => [Math.sin(n), Math.cos(n)])
+    })
+    const estimate = (blockSize: number) =>
+      Fisher.estimate(wide, Conditional.init(wide, { seed: 1 }), Structure.kfac, { blockSize }).pipe(
+        Effect.map(({ means }) => means.flatMap((mean) => Array.from(mean))),
+        Effect.provide([data, Sampler.monteCarlo({ draws: 300, seed: 2 }), Device.wasm]),
+        Effect.runPromise
+      )
+    expect(relativeError(await estimate(256), await estimate(16))).toBeLessThan(1e-5)
+  })
+})
+
+describe("a product of which wasm did nothing", () => {
+  it("is a TensorFailure, not numbers; control: the same product as it should be", async () => {
+    const multiply = Device.use((device) =>
+      Effect.gen(function* () {
+        const out = yield* device.compute("product", (keep) =>
+          keep(tf.matMul(tf.fill([3, 40], 0.5), tf.fill([40, 2], 2)))
+        )
+        return yield* device.read("product", [out])
+      })
+    ).pipe(Effect.scoped)
+    const [before] = await Effect.runPromise(multiply.pipe(Effect.provide(Device.wasm)))
+    expect(Array.from(before!)).toEqual([40, 40, 40, 40, 40, 40])
+    // What tfjs does where XNNPACK has no memory: it hands back an output that nothing was written to.
+    const shipped = tf.getKernel("BatchMatMul", "wasm")
+    tf.unregisterKernel("BatchMatMul", "wasm")
+    tf.registerKernel({
+      ...shipped,
+      kernelFunc: (params) => {
+        const out = shipped.kernelFunc(params) as tf.TensorInfo
+        const backend = params.backend as { typedArrayFromHeap: (tensor: tf.TensorInfo) => Float32Array }
+        backend.typedArrayFromHeap(out).fill(1e-43)
+        return out
+      }
+    })
+    try {
+      const failure = await Effect.runPromise(Effect.flip(multiply.pipe(Effect.provide(Device.wasm))))
+      expect(failure._tag).toBe("TensorFailure")
+      expect(failure.message).toContain("out of memory")
+    } finally {
+      tf.unregisterKernel("BatchMatMul", "wasm")
+      tf.registerKernel(shipped)
+    }
+  })
+})
+
+describe("a singular Fisher", () => {
+  const cases = {
+    dense: [Structure.dense, Damping.absolute(0)],
+    blockDiagonal: [Structure.blockDiagonal, Damping.absolute(0)],
+    kfac: [Structure.kfac, Damping.absolute(0)],
+    "kfac, factored": [Structure.kfac, Damping.factored(0)]
+  } as const
+  for (const [name, [structure, damping]] of Object.entries(cases)) {
+    it(`is refused without damping for 12 seeds, and solved with it [${name}]`, async () => {
+      for (let seed = 0; seed < 12; seed++) {
+        const params = Conditional.init(net, { seed })
+        const fisher = await Effect.runPromise(
+          Fisher.estimate(net, params, structure).pipe(
+            Effect.provide([DataSource.fromArrays({ x }), Sampler.exact, Device.wasm])
+          )
+        )
+        // Its own structure's operations: the union of the table's rows has no one type.
+        const able = fisher as Fisher.Fisher<"3 > dense(4) > tanh > dense(5)", "solve" | "factoredSolve">
+        const g = Cotangent.make(
+          net.network.space,
+          Float32Array.from(params.values, (v, i) => v + Math.sin(i))
+        )
+        const refused = Fisher.solve(able, g, damping)
+        expect(Result.isFailure(refused) && refused.failure._tag).toBe("NotPositiveDefinite")
+        const solved = Fisher.solve(able, g, { ...damping, value: 1e-4 })
+        expect(Result.isSuccess(solved)).toBe(true)
+      }
+    })
+  }
+})
