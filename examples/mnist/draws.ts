@@ -28,7 +28,6 @@ export interface ErrorOptions {
   readonly params: Params.Params<string>
   readonly structure: Cheap
   readonly source: typeof DataSource.Service
-  readonly examples: number
   readonly seed: number
   readonly tell: (text: string) => void
   /** No estimate is begun after it. */

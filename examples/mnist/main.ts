@@ -3,7 +3,7 @@
  *
  * Everything that is told, on the terminal and in the report, was measured in this run.
  */
-import { mkdir, writeFile } from "node:fs/promises"
+import { appendFile, mkdir, writeFile } from "node:fs/promises"
 import { dirname, resolve } from "node:path"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Data, Effect, Option, Ref, Runtime } from "effect"
@@ -54,6 +54,22 @@ const phases = Effect.fnUntraced(function* (
   yield* Ref.update(found, (findings) => ({ ...findings, study }))
 })
 
+const writing = (path: string, write: () => Promise<unknown>) =>
+  Effect.tryPromise({
+    try: write,
+    catch: (cause) =>
+      new Refused({
+        message: `The report cannot be written to ${path}: ${cause}. Name another place with --report.`
+      })
+  })
+
+/** Finds out before the work whether there will be a place for the report; an older one stays until the new one is written. */
+const makePlace = (path: string) =>
+  writing(path, async () => {
+    await mkdir(dirname(path), { recursive: true })
+    await appendFile(path, "")
+  })
+
 /** The report and the table, of whatever was found. */
 const conclude = Effect.fnUntraced(function* (
   experiment: Experiment.Experiment,
@@ -69,19 +85,10 @@ const conclude = Effect.fnUntraced(function* (
     before.finals.length === 0 && started
       ? { ...before, ...(yield* Experiment.compare(experiment, before.tracks)) }
       : before
+  if (started) for (const line of ["", ...tableOf(findings), ""]) progress.say(line)
   const path = resolve(experiment.settings.report)
   const page = yield* pageOf(experiment, findings, { stopped, seconds: performance.now() / 1000 })
-  yield* Effect.tryPromise({
-    try: async () => {
-      await mkdir(dirname(path), { recursive: true })
-      await writeFile(path, page)
-    },
-    catch: (cause) =>
-      new Refused({
-        message: `The report cannot be written to ${path}: ${cause}. Name another place with --report.`
-      })
-  })
-  if (started) for (const line of ["", ...tableOf(findings), ""]) progress.say(line)
+  yield* writing(path, () => writeFile(path, page))
   for (const { network, slope, structure } of findings.study?.errors ?? []) {
     if (Number.isFinite(slope))
       progress.say(`sampled ${structure} Fisher of ${network}: error ~ draws^${slope.toFixed(2)}`)
@@ -91,6 +98,7 @@ const conclude = Effect.fnUntraced(function* (
 
 const job = Effect.fnUntraced(function* (settings: Settings) {
   const progress = progressOn(process.stdout)
+  yield* makePlace(resolve(settings.report))
   const digits = yield* readDigits(Option.getOrUndefined(settings.data))
   const experiment = yield* Experiment.prepare(settings, digits)
   yield* refuse(experiment)

@@ -8,7 +8,7 @@ const check = (remedy: string, holds: (value: number) => boolean) =>
 const Count = check("Give a whole number of at least 1.", (n) => Number.isSafeInteger(n) && n >= 1)
 const SeedNumber = check("Give a whole number from 0 on.", (n) => Number.isSafeInteger(n) && n >= 0)
 const OverZero = check("Give a finite number over 0.", (n) => Number.isFinite(n) && n > 0)
-const Budget = check("Give a number of seconds from 10 to 3600.", (n) => n >= 10 && n <= 3600)
+const Budget = check("Give a number of seconds from 20 to 3600.", (n) => n >= 20 && n <= 3600)
 
 /** Sizes of the hidden layers from text such as `64,32`, or `none`. */
 const hiddenSizes = (text: string): ReadonlyArray<number> | undefined => {

@@ -41,48 +41,61 @@ export interface StudyOptions {
   readonly end: number
 }
 
-/** How many examples the Fishers of the error curves are means of, and those of the spectra. */
+/** How many examples the Fishers of the error curves are means of (half for the small network's), and those of the spectra. */
 const examples = 500
 const spectrumExamples = 2000
 
+/** What is found until the time is over. */
 export const study = Effect.fnUntraced(function* (options: StudyOptions) {
-  const { classes, end, params, problem, progress, seed, small, test } = options
-  const from = performance.now()
-  const part = (share: number): number => from + share * (end - from)
+  const found = { errors: [] as ErrorCurve[], spectra: [] as Spectrum[] }
+  const { end, progress } = options
   progress.begin(["study"])
+  yield* examine(options, found).pipe(Effect.timeoutOption(Math.max(0, end - performance.now())))
+  progress.show("study", { fraction: 1, secondsLeft: 0, text: "done" })
+  progress.end()
+  const result: Study = {
+    errors: found.errors.filter((curve) => curve.points.length > 0),
+    spectra: found.spectra
+  }
+  return result
+})
+
+const examine = Effect.fnUntraced(function* (
+  { classes, end, params, problem, progress, seed, small, test }: StudyOptions,
+  found: { readonly errors: Array<ErrorCurve>; readonly spectra: Array<Spectrum> }
+) {
+  const from = performance.now()
+  const until = (share: number): number => from + share * (end - from)
   const tell = (text: string) =>
     progress.show("study", {
       fraction: (performance.now() - from) / (end - from),
       secondsLeft: (end - performance.now()) / 1000,
       text
     })
-  const large = {
-    name: problem.conditional.network.space.signature,
-    conditional: problem.conditional,
-    params
-  }
+  const { conditional } = problem
+  const large = { name: conditional.network.space.signature, conditional, params }
   tell("training a small network for the whole Fisher")
-  const probe = yield* trainSmall(small, classes, seed, part(0.2))
-  const few = { examples, seed, tell }
-  const testPart = sourceOf("test images", test, { batchSize: examples, limit: examples })
-  const smallPart = sourceOf("small images", small, { batchSize: examples, limit: examples / 2 })
-  const spectra: Array<Spectrum> = []
+  const probe = yield* trainSmall(small, classes, seed, until(0.2))
   const smallSource = sourceOf("small images", small, { batchSize: 1000, limit: spectrumExamples })
   const testSource = sourceOf("test images", test, { batchSize: 1000, limit: spectrumExamples })
   tell("eigenvalues of the small network's Fisher")
-  spectra.push(yield* spectrum(probe, Structure.dense, smallSource))
-  spectra.push(yield* spectrum(probe, Structure.kfac, smallSource))
+  found.spectra.push(yield* spectrum(probe, Structure.dense, smallSource))
+  found.spectra.push(yield* spectrum(probe, Structure.kfac, smallSource))
   tell("eigenvalues of the trained network's Fisher")
-  spectra.push(yield* spectrum(large, Structure.kfac, testSource))
-  const errors = [
-    yield* errorCurve({ ...few, ...large, structure: Structure.kfac, source: testPart, end: part(0.65) }),
-    yield* errorCurve({ ...few, ...large, structure: Structure.diagonal, source: testPart, end: part(0.78) }),
-    yield* errorCurve({ ...few, ...probe, structure: Structure.dense, source: smallPart, end: part(1) })
-  ]
-  progress.show("study", { fraction: 1, secondsLeft: 0, text: "done" })
-  progress.end()
-  const result: Study = { errors: errors.filter((curve) => curve.points.length > 0), spectra }
-  return result
+  found.spectra.push(yield* spectrum(large, Structure.kfac, testSource))
+  const common = { seed, tell }
+  const part = sourceOf("test images", test, { batchSize: examples, limit: examples })
+  const smallPart = sourceOf("small images", small, { batchSize: examples, limit: examples / 2 })
+  const { diagonal, dense, kfac } = Structure
+  found.errors.push(
+    yield* errorCurve({ ...common, ...large, structure: kfac, source: part, end: until(0.65) })
+  )
+  found.errors.push(
+    yield* errorCurve({ ...common, ...large, structure: diagonal, source: part, end: until(0.78) })
+  )
+  found.errors.push(
+    yield* errorCurve({ ...common, ...probe, structure: dense, source: smallPart, end: until(0.98) })
+  )
 })
 
 interface Subject {

@@ -5,6 +5,8 @@
  * gradient on the data's own labels and the sums of the Fisher on labels drawn from the model. The sums are a moving average over
  * steps; the Fisher is finished from them, and its factorisations are computed anew, every `refresh` steps.
  *
+ * Every run begins anew: at step 1, pass 0, without average or momentum. It does not go on from another.
+ *
  * The stream has no end: take from it what you want (`Stream.take`, `Stream.takeUntil`). The source's passes follow one another.
  */
 import { Effect, Schema, type Scope, Stream } from "effect"

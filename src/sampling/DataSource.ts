@@ -116,7 +116,10 @@ export class DataSource extends Context.Service<
       pass: (pass) => options.pass(pass).pipe(Stream.mapEffect(readBatch), numbered)
     })
 
-  /** Batches from an iterable, walked anew for each pass. *Fails*: as `fromStream`. */
+  /**
+   * Batches from an iterable, walked anew for each pass. A generator can be walked once only: give an array, or an object whose
+   * iterator starts afresh. *Fails*: as `fromStream`.
+   */
   static readonly fromIterable = (batches: Iterable<StreamBatch>): Layer.Layer<DataSource> =>
     DataSource.fromStream({ name: "iterable", pass: () => Stream.fromIterable(batches) })
 

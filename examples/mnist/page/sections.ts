@@ -25,8 +25,8 @@ ${common === undefined ? nothing : html`<li>After ${common} updates of each meth
 <li>After ${seconds.toFixed(1)} seconds of steps of each: ${list(finals.map(({ train }) => train.loss))}.</li>
 </ul>
 <p>All start from the same parameters and take the same batches in the same order. The methods take turns, so that their seconds
-run side by side; only their steps are timed. Each learning rate is the best of the grid below. A smaller batch would give every
-method more updates in a second, and the first-order methods most of all: <code>--batch</code> changes it for all three.</p>`
+run side by side; only their steps are timed. Each learning rate is the best of the grid below. The batch is one for all and was not
+tuned: a smaller one gives the first-order methods more updates in a second. <code>--batch</code> changes it.</p>`
 }
 
 /** What the plots of the Fisher show. */

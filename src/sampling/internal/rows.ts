@@ -10,9 +10,10 @@ const gather = (
   const out = new Float32Array(rows.length * width)
   for (let n = 0; n < rows.length; n++) {
     const from = rows[n]! * width
-    out.set(source.subarray(from, from + width), n * width)
+    const to = n * width
+    if (scale === 1) out.set(source.subarray(from, from + width), to)
+    else for (let i = 0; i < width; i++) out[to + i] = source[from + i]! * scale
   }
-  if (scale !== 1) for (let i = 0; i < out.length; i++) out[i] = out[i]! * scale
   return out
 }
 
