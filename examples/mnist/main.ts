@@ -11,6 +11,7 @@ import { CliError, Command } from "effect/cli"
 import { DataSource } from "../../src/index.ts"
 import { readDigits } from "./data.ts"
 import * as Experiment from "./experiment.ts"
+import { sizesOf } from "./page/charts.ts"
 import { pageOf } from "./page/page.ts"
 import { type Progress, progressOn } from "./progress.ts"
 import { flags, type Settings } from "./settings.ts"
@@ -91,7 +92,7 @@ const conclude = Effect.fnUntraced(function* (
   yield* writing(path, () => writeFile(path, page))
   for (const { network, slope, structure } of findings.study?.errors ?? []) {
     if (Number.isFinite(slope))
-      progress.say(`sampled ${structure} Fisher of ${network}: error ~ draws^${slope.toFixed(2)}`)
+      progress.say(`sampled ${structure} Fisher of ${sizesOf(network)}: error ~ draws^${slope.toFixed(2)}`)
   }
   progress.say(`${(performance.now() / 1000).toFixed(0)} s in all. The report: ${path}`)
 })
