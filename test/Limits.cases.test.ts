@@ -17,6 +17,7 @@ import {
   Sampler,
   Structure
 } from "../src/index.ts"
+import { reference } from "../src/kernels/reference.ts"
 import { relativeError } from "./oracle/linear.ts"
 
 const net = Conditional.make(
@@ -160,4 +161,40 @@ describe("a singular Fisher", () => {
       }
     })
   }
+})
+
+describe("K-FAC factors of their own condition", () => {
+  const one = Conditional.make(
+    Network.sequential(2, [Network.dense(2, { bias: false })]),
+    Likelihood.categorical
+  )
+  const { space } = one.network
+  const solved = (a: number, g: number) =>
+    Result.flatMap(
+      Accumulator.finish(
+        {
+          structure: Structure.kfac,
+          space,
+          weight: 1,
+          sums: [Float64Array.of(1, 0, 0, a), Float64Array.of(1, 0, 0, g)]
+        },
+        reference
+      ),
+      (fisher) => Fisher.solve(fisher, Cotangent.make(space, [1, 1, 1, 1]), Damping.absolute(0))
+    )
+
+  it("two factors of condition 1e5 and 1e4 solve without damping, to 1e-6, though their product has condition 1e9", () => {
+    const { values } = Result.getOrThrow(solved(1e-5, 1e-4))
+    expect(relativeError(values, [1, 1e4, 1e5, 1e9])).toBeLessThan(1e-6)
+  })
+
+  it("control: a factor whose least eigenvalue is float32's rounding is refused, beside a sound one", () => {
+    for (const [a, g] of [
+      [1e-8, 1],
+      [1, 1e-8]
+    ] as const) {
+      const refused = solved(a, g)
+      expect(Result.isFailure(refused) && refused.failure._tag).toBe("NotPositiveDefinite")
+    }
+  })
 })

@@ -15,9 +15,9 @@ import type { Fisher } from "./Fisher.ts"
 import type { Operation, Structure } from "./Structure.ts"
 
 /**
- * `blockSize`: examples in a block (256 unless said): memory grows with it times the draws, and the last bits depend on it. `concurrency`: blocks
- * under way at once (1 unless said); no bit depends on it. `pass`: which pass of the source. `round`: which draws of the
- * sampler: in a loop of your own give it the number of the step, or every step has the same.
+ * `blockSize`: examples in a block (256 unless said): memory grows with it times the draws, and the last bits depend on it.
+ * `concurrency`: blocks under way at once (1 unless said); no bit depends on it. `pass`: which pass of the source. `round`: which
+ * draws of the sampler: in a loop of your own give it the number of the step, or every step has the same.
  */
 export const EstimateOptions = Schema.Struct({
   blockSize: Schema.optionalKey(PositiveInt),
@@ -86,8 +86,8 @@ export const blockSums = Effect.fnUntraced(function* <S extends string, Op exten
  * Estimates the Fisher in two steps: x from the data, then y from p(y|x), one backpropagation each.
  *
  * *Math*: F = (1/N) sum_n sum_k w_nk score_nk score_nk^T in the chosen structure. *Cost*: one forward pass and one backward pass for
- * each column of the sampler, then the structure's own. *Memory*: one block with all its draws, whatever N;
- * on the device, a group of its columns.
+ * each column of the sampler, then the structure's own. *Memory*: one block with all its draws, whatever N; on the device, a group
+ * of its columns.
  * *Fails*: `EmptyData`, `ShapeMismatch`, `NonFinite`, `InvalidArgument`, `TensorFailure`, and what source and sampler fail with.
  * *Source*: T. George, How to compute the Fisher of a conditional, 2018.
  */

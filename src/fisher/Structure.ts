@@ -7,7 +7,7 @@
  */
 import type * as tf from "@tensorflow/tfjs"
 import type { Result } from "effect"
-import type { NotConverged, NotPositiveDefinite } from "../Errors.ts"
+import type { NonFinite, NotConverged, NotPositiveDefinite } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import type { Layout } from "../model/ParamSpace.ts"
 import type { BlockScores } from "../model/Score.ts"
@@ -17,7 +17,7 @@ export { dense } from "./dense.ts"
 export { diagonal } from "./diagonal.ts"
 export { kfac } from "./kfac.ts"
 
-export type SolveError = NotPositiveDefinite | NotConverged
+export type SolveError = NotPositiveDefinite | NotConverged | NonFinite
 
 /** What a structure may be able to do; vectors are `[P]`, matrices `[P, P]` row-major. */
 export interface Operations {

@@ -15,8 +15,8 @@ import { decompose } from "../linalg/SymmetricEigen.ts"
 import type { ParamBlock } from "../model/ParamSpace.ts"
 import { cotangentMoment, inputMoment } from "../model/Score.ts"
 import { meanDiagonal, product, sumOfSquares } from "./internal/arrays.ts"
-import { dampedInverse, roundingFloor } from "./internal/damped.ts"
-import { lastOf } from "./internal/lastOf.ts"
+import { dampedInverse, outweighs, roundingFloor } from "./internal/damped.ts"
+import { lastOf, once } from "./internal/lastOf.ts"
 import type { Moments, SolveError, Structure } from "./Structure.ts"
 
 /** The two factors of a layer and its place. */
@@ -47,7 +47,7 @@ const operations = ({ kernels, means, space }: Moments) => {
     }
     return Result.succeed(out)
   }
-  const eigen = layers.map((layer) => lastOf((_: "F") => kroneckerEigen(kernels, layer)))
+  const eigen = layers.map((layer) => once(() => kroneckerEigen(kernels, layer)))
   const inverses = layers.map((layer) =>
     lastOf((damping: number) => factoredInverse(kernels, layer, damping))
   )
@@ -62,7 +62,7 @@ const operations = ({ kernels, means, space }: Moments) => {
       ),
     solve: (v: Float32Array, damping: number) =>
       eachLayer(v, (matrix, i) =>
-        Result.flatMap(eigen[i]!("F"), (made) => solveEigen(kernels, layers[i]!, made, matrix, damping))
+        Result.flatMap(eigen[i]!(), (made) => solveEigen(kernels, layers[i]!, made, matrix, damping))
       ),
     factoredSolve: (v: Float32Array, damping: number) =>
       eachLayer(v, (matrix, i) => Result.map(inverses[i]!(damping), (inverse) => inverse(matrix))),
@@ -120,22 +120,14 @@ const kroneckerEigen = (
   { a, block, g }: Layer
 ): Result.Result<KroneckerEigen, SolveError> => {
   const side = (n: number, matrix: Float32Array, name: string) =>
-    Result.orElse(
-      decompose(kernels, {
-        n,
-        matrix: new Float64Array(matrix),
-        what: `K-FAC factor ${name} of layer ${block.layer}`
-      }),
-      // A Fisher holds finite numbers only: of decompose's failures just this one is left.
-      (error) => (error._tag === "NotConverged" ? Result.fail(error) : Result.succeed(raise(error)))
-    )
+    decompose(kernels, {
+      n,
+      matrix: new Float64Array(matrix),
+      what: `K-FAC factor ${name} of layer ${block.layer}`
+    })
   return Result.flatMap(side(block.rows, a, "A"), (left) =>
     Result.map(side(block.columns, g, "G"), (right) => ({ a: left, g: right }))
   )
-}
-
-const raise = (error: unknown): never => {
-  throw error
 }
 
 /** U_A [(U_A^T V U_G) / (s_A s_G^T + damping)] U_G^T: the exact (A (x) G + damping I)^-1 V. */
@@ -160,11 +152,21 @@ const solveEigen = (
   }
   // The factors are positive semidefinite: an eigenvalue below 0 is rounding.
   const eigenvalue = (i: number, j: number): number => Math.max(0, a.values[i]!) * Math.max(0, g.values[j]!)
-  // An eigenvalue of a product is rounding where one of either factor is.
-  const floor = Math.max(
-    roundingFloor(rows, eigenvalue(rows - 1, columns - 1), damping),
-    roundingFloor(columns, eigenvalue(rows - 1, columns - 1), damping)
-  )
+  const largest = eigenvalue(rows - 1, columns - 1)
+  // Each factor was measured in float32 by itself: a product of two small eigenvalues is sound where each of the two is.
+  const rounding = (values: Float64Array): boolean =>
+    values[0]! <= roundingFloor(values.length, values.at(-1)!, 0)
+  if (!outweighs(damping, largest) && (rounding(a.values) || rounding(g.values))) {
+    const value = Math.max(0, a.values[0]!) * Math.max(0, g.values[0]!) + damping
+    return Result.fail(
+      new NotPositiveDefinite({
+        what: `K-FAC block of layer ${layer}`,
+        pivot: 0,
+        damping,
+        message: `The K-FAC block of layer ${layer} is singular to rounding: its least eigenvalue is ${value} with damping ${damping}. Give more damping.`
+      })
+    )
+  }
   const rotated = multiply(
     rows,
     columns,
@@ -174,18 +176,7 @@ const solveEigen = (
   )
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
-      const denominator = eigenvalue(i, j) + damping
-      if (!(denominator > floor)) {
-        return Result.fail(
-          new NotPositiveDefinite({
-            what: `K-FAC block of layer ${layer}`,
-            pivot: i * columns + j,
-            damping,
-            message: `The K-FAC block of layer ${layer} has the eigenvalue ${denominator} with damping ${damping}. Give more damping.`
-          })
-        )
-      }
-      rotated[i * columns + j] = rotated[i * columns + j]! / denominator
+      rotated[i * columns + j] = rotated[i * columns + j]! / (eigenvalue(i, j) + damping)
     }
   }
   const back = multiply(

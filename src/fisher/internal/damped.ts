@@ -18,9 +18,8 @@ export interface Damped {
 /**
  * The Cholesky factor of the damped matrix.
  *
- * The matrix was measured in float32. A pivot of no more than n 2^-24 of the largest (n at least 16: a
- * small matrix is a sum too) is rounding, and fails too, unless the damping
- * itself is over that rounding: what would be solved with it is noise.
+ * The matrix was measured in float32. A pivot of no more than n 2^-24 of the largest (n at least 16: a small matrix is a sum too)
+ * is rounding, and fails too, unless the damping itself is over that rounding: what would be solved with it is noise.
  */
 export const dampedFactor = (
   kernels: Kernels,
@@ -48,7 +47,10 @@ export const dampedFactor = (
 
 /** What rounding to float32 leaves of an eigenvalue that is 0, for a matrix of this size and largest eigenvalue or pivot. */
 export const roundingFloor = (n: number, largest: number, damping: number): number =>
-  damping > 4 * 2 ** -24 * largest ? 0 : Math.max(n, 16) * 2 ** -24 * largest
+  outweighs(damping, largest) ? 0 : Math.max(n, 16) * 2 ** -24 * largest
+
+/** Whether the damping is over the rounding of a matrix with this largest eigenvalue: then it decides, and not the rounding. */
+export const outweighs = (damping: number, largest: number): boolean => damping > 4 * 2 ** -24 * largest
 
 /** The solution for `[n, columns]` right-hand sides. */
 export const solveDamped = (factor: Cholesky.Cholesky, b: Float32Array, columns: number): Float64Array =>

@@ -6,3 +6,9 @@ export const lastOf = <A, B>(f: (a: A) => B): ((a: A) => B) => {
     return last.b
   }
 }
+
+/** `f`, computed at the first call and then kept. */
+export const once = <B>(f: () => B): (() => B) => {
+  const kept = lastOf((_: undefined) => f())
+  return () => kept(undefined)
+}
