@@ -8,24 +8,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { InvalidArgument } from "../src/Errors.ts"
 import { bernoulli, categorical, normal, permutation } from "../src/random/Distributions.ts"
 import { below, fold, make, uniform } from "../src/random/Key.ts"
-
-/** The standard normal quantile at 1 - 10^-6. */
-const z6 = 4.753424308822899
-
-/** The chi-square quantile at normal quantile z. Wilson and Hilferty, 1931. */
-const chiSquareQuantile = (degrees: number, z: number): number =>
-  degrees * (1 - 2 / (9 * degrees) + z * Math.sqrt(2 / (9 * degrees))) ** 3
-
-/** Whether the counts fit the probabilities, by Pearson's chi-square. */
-const fits = (counts: ArrayLike<number>, probabilities: ArrayLike<number>): boolean => {
-  const cells = Array.from(counts, (count, i) => ({ count, p: probabilities[i]! }))
-  if (cells.some(({ count, p }) => p === 0 && count > 0)) return false
-  const total = cells.reduce((sum, { count }) => sum + count, 0)
-  const live = cells.filter(({ p }) => p > 0)
-  const statistic = live.reduce((sum, { count, p }) => sum + (count - total * p) ** 2 / (total * p), 0)
-  const degrees = live.length - 1
-  return statistic > chiSquareQuantile(degrees, -z6) && statistic < chiSquareQuantile(degrees, z6)
-}
+import { fits } from "./support/statistics.ts"
 
 const equal = (cells: number): Float64Array => new Float64Array(cells).fill(1 / cells)
 

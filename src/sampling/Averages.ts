@@ -123,7 +123,7 @@ export const blockGradient = Effect.fnUntraced(function* <S extends string>(
 /**
  * The sum of the losses on some labels over a block that is linearised already, and its gradient.
  *
- * *Fails*: `ShapeMismatch`, `NonFinite`, `TensorFailure`.
+ * *Fails*: `InvalidLabel`, `ShapeMismatch`, `NonFinite`, `TensorFailure`.
  */
 export const labelGradient = Effect.fnUntraced(function* <S extends string>(
   { backprop, outputs }: Linearization<S>,
