@@ -95,3 +95,26 @@ export class DataFailure extends Schema.TaggedError<DataFailure>()("DataFailure"
   cause: Schema.optionalKey(Schema.Defect()),
   message: Message
 }) {}
+
+/** Sums, or a snapshot of them, that do not belong to what they are used with: another network, seed, range of examples. */
+export class SnapshotMismatch extends Schema.TaggedError<SnapshotMismatch>()("SnapshotMismatch", {
+  /** What differs. */
+  field: Schema.String,
+  expected: Schema.String,
+  actual: Schema.String,
+  message: Message
+}) {}
+
+/** A snapshot that is damaged, cut short or of another format. */
+export class SnapshotCorrupt extends Schema.TaggedError<SnapshotCorrupt>()("SnapshotCorrupt", {
+  /** The file, or what else was read. */
+  source: Schema.String,
+  message: Message
+}) {}
+
+/** A snapshot that could not be written or read: a full disk, a folder that may not be written to, a second writer. */
+export class SnapshotFailure extends Schema.TaggedError<SnapshotFailure>()("SnapshotFailure", {
+  source: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect()),
+  message: Message
+}) {}

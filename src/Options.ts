@@ -21,11 +21,18 @@ export const NonNegativeInt = number(
   (n) => Number.isSafeInteger(n) && n >= 0
 )
 
+/** A whole number of blocks. */
+export const multipleOf = (size: number) =>
+  number(`Give a multiple of the blockSize ${size}.`, (n) => Number.isSafeInteger(n) && n % size === 0)
+
 /** A seed: any whole number from 0 to 2^53 - 1, 0 among them. */
 export const Seed = number(
   "A seed is a whole number from 0 to 2^53 - 1.",
   (n) => Number.isSafeInteger(n) && n >= 0
 )
+
+/** Any finite number. */
+export const Finite = number("Give a finite number.", (n) => Number.isFinite(n))
 
 /** A finite number over 0. */
 export const Positive = number("Give a finite number over 0.", (n) => Number.isFinite(n) && n > 0)

@@ -82,7 +82,7 @@ export const relativeDistance = (fisher: Moments, exact: Moments): number => {
 
 const inner = (self: Moments, that: Moments): number => {
   const products = self.means.map((mean, i) => dot(mean, that.means[i]!))
-  if (self.structure !== "kfac") return products.reduce((sum, value) => sum + value, 0)
+  if (self.structure.name !== "kfac") return products.reduce((sum, value) => sum + value, 0)
   let sum = 0
   for (let i = 0; i < products.length; i += 2) sum += products[i]! * products[i + 1]!
   return sum

@@ -28,9 +28,9 @@ export const eigenvaluesOf = (
   kernels: Kernels,
   { means, structure }: Pick<Fisher.Fisher<string, "apply">, "means" | "structure">
 ): Result.Result<Float64Array, Failure> =>
-  Result.map(Result.all(means.map((mean) => ofMatrix(kernels, mean, `${structure} Fisher`))), (values) => {
+  Result.map(Result.all(means.map((mean) => ofMatrix(kernels, mean, `${structure.name} Fisher`))), (values) => {
     const all =
-      structure === "kfac" ? products(values) : Float64Array.from(values.flatMap((each) => Array.from(each)))
+      structure.name === "kfac" ? products(values) : Float64Array.from(values.flatMap((each) => Array.from(each)))
     return all.sort().reverse()
   })
 

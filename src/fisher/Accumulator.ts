@@ -1,56 +1,78 @@
 /**
  * The sums that a Fisher is made of: a value that blocks are folded into, in the order of the data.
  *
- * `empty` and `combine` make a monoid (exactly, but for the rounding of float64 sums: fold in one order and the bits are the same).
+ * `empty` and `combine` make a monoid, exactly: a sum carries what its rounding lost, so parts that were summed apart (by blocks, by
+ * workers, before and after a restart) and are combined in the order of the data give the bits of one walk over it.
  * `movingAverage` weighs the past down, examples and sums alike.
  */
 import { Effect, Result, Schema, type Scope } from "effect"
-import { EmptyData, InvalidArgument, NonFinite, ShapeMismatch, type TensorFailure } from "../Errors.ts"
+import type * as tf from "@tensorflow/tfjs"
+import { EmptyData, InvalidArgument, NonFinite, ShapeMismatch, SnapshotMismatch, type TensorFailure } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Scores } from "../model/Score.ts"
 import { attempt, Decay, decode, firstNonFinite, shown } from "../Options.ts"
 import { Device } from "../tensor/Device.ts"
-import type { Fisher } from "./Fisher.ts"
+import { addExactly } from "./internal/exact.ts"
+import { type Fisher, make } from "./internal/value.ts"
+import { type Moment, matchMoment } from "./Moment.ts"
+import { notNext, type Origin } from "./Origin.ts"
 import type { Operation, Structure } from "./Structure.ts"
+
+export { Origin } from "./Origin.ts"
 
 export interface Accumulator<S extends string, Op extends Operation> {
   readonly structure: Structure<Op>
   readonly space: ParamSpace<S>
   /** The examples in the sums, or their weight after a decay. */
   readonly weight: number
+  /** For each moment of the structure its sum, or its rows laid end to end. */
   readonly sums: ReadonlyArray<Float64Array>
+  /** What rounding took from each sum; empty where nothing is missing. */
+  readonly rests: ReadonlyArray<Float64Array>
+  /** Where the sums come from, where that is known: `Fisher.accumulate` says it, a pipeline of one's own need not. */
+  readonly origin: Origin | undefined
 }
 
-/** 1 GiB of sums; a block of them is on the device beside it, where some GiB is the end. */
-const mostNumbers = 2 ** 27
+/** 1 GiB of sums, with their rests; a block of them is on the device beside it, where some GiB is the end. */
+const mostNumbers = 2 ** 26
+
+const tooMany = (structure: string, space: string, numbers: number): InvalidArgument =>
+  new InvalidArgument({
+    argument: "structure",
+    value: structure,
+    message: `The ${structure} Fisher of ${space} is ${numbers} numbers, over the ${mostNumbers} that are allowed. Choose Structure.kfac or Structure.diagonal.`
+  })
 
 /**
- * Nothing yet: all sums 0.
+ * Nothing yet: all sums 0, and no row.
  *
- * *Throws*: `InvalidArgument` where the structure needs more than 2^27 numbers for this network.
+ * *Throws*: `InvalidArgument` where the structure needs more than 2^26 numbers for this network.
  */
 export const empty = <S extends string, Op extends Operation>(
   structure: Structure<Op>,
   space: ParamSpace<S>
 ): Accumulator<S, Op> => {
-  if (typeof structure?.sizes !== "function") {
+  if (typeof structure?.moments !== "function") {
     throw new InvalidArgument({
       argument: "structure",
       value: shown(structure),
       message: `structure is ${shown(structure)}. Give one of Structure, such as Structure.kfac.`
     })
   }
-  const sizes = structure.sizes(space)
+  const sizes = structure.moments(space).map(
+    matchMoment({ Sum: ({ size }) => size, Rows: () => 0 })
+  )
   const numbers = sizes.reduce((sum, size) => sum + size, 0)
-  if (numbers > mostNumbers) {
-    throw new InvalidArgument({
-      argument: "structure",
-      value: structure.name,
-      message: `The ${structure.name} Fisher of ${space.size} parameters is ${numbers} numbers, over the ${mostNumbers} that are allowed. Choose Structure.kfac or Structure.diagonal.`
-    })
+  if (numbers > mostNumbers) throw tooMany(structure.name, `${space.size} parameters`, numbers)
+  return {
+    structure,
+    space,
+    weight: 0,
+    sums: sizes.map((size) => new Float64Array(size)),
+    rests: [],
+    origin: undefined
   }
-  return { structure, space, weight: 0, sums: sizes.map((size) => new Float64Array(size)) }
 }
 
 /** `empty`, failing with its error. */
@@ -71,26 +93,109 @@ export const reduce = Effect.fnUntraced(function* <S extends string, Op extends 
 ): Effect.fn.Return<Accumulator<S, Op>, TensorFailure, Device | Scope.Scope> {
   const device = yield* Device
   const tensors = yield* device.compute(`reduce ${structure.name}`, (keep) =>
-    structure.reduce(scores).map(keep)
+    structure.reduce(scores).map((tensor: tf.Tensor) => keep(tensor))
   )
   const sums = yield* device.read(`reduce ${structure.name}`, tensors)
   return {
     structure,
     space: scores.space,
     weight: scores.examples,
-    sums: sums.map((part) => new Float64Array(part))
+    sums: sums.map((part) => new Float64Array(part)),
+    rests: [],
+    origin: undefined
   }
 }, Effect.scoped)
 
-/** The sums of both. *Fails*: `ShapeMismatch` for accumulators of different structures or networks. */
+type CombineError = ShapeMismatch | SnapshotMismatch | InvalidArgument
+
+/**
+ * The sums of both, those of `that` after those of `self`.
+ *
+ * *Fails*: `ShapeMismatch` for accumulators of different structures or networks; `SnapshotMismatch` where both know their origin and
+ * it differs in more than the range of examples, or the examples of `that` do not follow those of `self`; `InvalidArgument` where
+ * rows become too many.
+ */
 export const combine = <S extends string, Op extends Operation>(
   self: Accumulator<S, Op>,
   that: Accumulator<S, Op>
-): Result.Result<Accumulator<S, Op>, ShapeMismatch> => weighted(self, that, 1)
+): Result.Result<Accumulator<S, Op>, CombineError> =>
+  Result.gen(function* () {
+    yield* alike(self, that)
+    // Nothing is neutral, whatever its origin.
+    if (self.weight === 0 && self.origin === undefined) return that
+    if (that.weight === 0 && that.origin === undefined) return self
+    const strange =
+      self.origin === undefined || that.origin === undefined ? undefined : notNext(self.origin, that.origin)
+    if (strange !== undefined) return yield* Result.fail(strange)
+    const grown = fold(self)
+    yield* grown.add(that)
+    return grown.done()
+  })
+
+/** A fold that owns its sums: a new copy for every block would be most of its cost. */
+export interface Fold<S extends string, Op extends Operation> {
+  /** Adds sums that are alike and come next; the caller has seen to both. *Fails*: `InvalidArgument` where rows become too many. */
+  readonly add: (part: Accumulator<S, Op>) => Result.Result<void, InvalidArgument>
+  /** What the sums are now, not to be written to by a later `add`. */
+  readonly done: () => Accumulator<S, Op>
+}
+
+/** A fold from `start` on, whose arrays it leaves as they are. */
+export const fold = <S extends string, Op extends Operation>(
+  start: Accumulator<S, Op>
+): Fold<S, Op> => {
+  const { space, structure } = start
+  const moments = structure.moments(space)
+  const sums = start.sums.map((sum) => sum.slice())
+  const rests = moments.map((moment, i) =>
+    moment._tag === "Rows" ? new Float64Array(0) : (start.rests[i]?.slice() ?? new Float64Array(moment.size))
+  )
+  const rows: ReadonlyArray<Array<Float64Array>> = moments.map((_, i) => [start.sums[i]!])
+  let weight = start.weight
+  let numbers = sums.reduce((total, sum) => total + sum.length, 0)
+  let { origin } = start
+  return {
+    add: (part) => {
+      for (const [i, moment] of moments.entries()) {
+        const term = part.sums[i]!
+        if (moment._tag === "Rows") {
+          numbers += term.length
+          if (numbers > mostNumbers) return Result.fail(tooMany(structure.name, `these examples`, numbers))
+          rows[i]!.push(term)
+        } else addExactly(sums[i]!, rests[i]!, term, part.rests[i])
+      }
+      weight += part.weight
+      origin = joined(origin, part.origin)
+      return Result.succeed(undefined)
+    },
+    done: () => ({
+      structure,
+      space,
+      weight,
+      sums: moments.map((moment, i) => (moment._tag === "Rows" ? concatenated(rows[i]!) : sums[i]!.slice())),
+      rests: rests.map((rest) => rest.slice()),
+      origin
+    })
+  }
+}
+
+const joined = (self: Origin | undefined, that: Origin | undefined): Origin | undefined =>
+  self === undefined || that === undefined ? undefined : { ...self, to: that.to }
+
+const concatenated = (parts: ReadonlyArray<Float64Array>): Float64Array => {
+  const out = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
 
 /**
  * `decay` times the sums of `self`, plus those of `that`; the weight of the examples alike. So the mean that `finish` takes is the
- * moving average of Martens and Grosse 2015, section 5, with no bias towards its start.
+ * moving average of Martens and Grosse 2015, section 5, with no bias towards its start. Rows are not forgotten but weighed down: their
+ * number grows.
  *
  * *Fails*: as `combine`; `InvalidArgument` for a decay that is not from 0 to under 1.
  */
@@ -99,34 +204,66 @@ export const movingAverage = <S extends string, Op extends Operation>(
   that: Accumulator<S, Op>,
   decay: number
 ): Result.Result<Accumulator<S, Op>, ShapeMismatch | InvalidArgument> =>
-  Result.flatMap(decode(AverageOptions, { decay }), () => weighted(self, that, decay))
+  Result.gen(function* () {
+    yield* decode(AverageOptions, { decay })
+    yield* alike(self, that)
+    const { space, structure } = self
+    const moments = structure.moments(space)
+    const sums = moments.map((moment, i) =>
+      moment._tag === "Rows" ? weighedRows(self.sums[i]!, that.sums[i]!, decay) : weighedSum(self, that, i, decay)
+    )
+    const numbers = sums.reduce((total, sum) => total + sum.length, 0)
+    if (numbers > mostNumbers) return yield* Result.fail(tooMany(structure.name, "these examples", numbers))
+    return { structure, space, weight: decay * self.weight + that.weight, sums, rests: [], origin: undefined }
+  })
 
 const AverageOptions = Schema.Struct({ decay: Decay })
 
-const weighted = <S extends string, Op extends Operation>(
+const weighedSum = <S extends string, Op extends Operation>(
   self: Accumulator<S, Op>,
   that: Accumulator<S, Op>,
+  i: number,
   decay: number
-): Result.Result<Accumulator<S, Op>, ShapeMismatch> => {
-  const name = ({ space, structure }: Accumulator<S, Op>): string => `${structure.name} of ${space.signature}`
-  if (name(self) !== name(that)) {
-    return Result.fail(
-      new ShapeMismatch({
-        what: "accumulators",
-        expected: name(self),
-        actual: name(that),
-        message: `An accumulator for ${name(that)} does not add to one for ${name(self)}. Combine accumulators of one structure and network.`
-      })
-    )
-  }
-  const sums = self.sums.map((sum, i) => {
-    const part = that.sums[i]!
-    const out = new Float64Array(sum.length)
-    for (let j = 0; j < out.length; j++) out[j] = decay * sum[j]! + part[j]!
-    return out
-  })
-  return Result.succeed({ ...self, weight: decay * self.weight + that.weight, sums })
+): Float64Array => {
+  // An average is of this moment: what rounding took from the sums is less than what it takes from the average.
+  const [sum, part] = [self.sums[i]!, that.sums[i]!]
+  const out = new Float64Array(sum.length)
+  for (let j = 0; j < out.length; j++) out[j] = decay * sum[j]! + part[j]!
+  return out
 }
+
+const weighedRows = (self: Float64Array, that: Float64Array, decay: number): Float64Array => {
+  const weight = Math.sqrt(decay)
+  return concatenated([self.map((value) => weight * value), that])
+}
+
+/** Whether two accumulators are of one structure, with the same constants, and one network. */
+const alike = <S extends string, Op extends Operation>(
+  self: Accumulator<S, Op>,
+  that: Accumulator<S, Op>
+): Result.Result<void, ShapeMismatch> => {
+  const name = ({ space, structure }: Accumulator<S, Op>): string => `${structure.name} of ${space.signature}`
+  const [due, actual] = [name(self), name(that)]
+  const constants = sameArrays(self.structure.constants, that.structure.constants)
+  if (due === actual && constants) return Result.succeed(undefined)
+  const [expected, found] = due === actual ? [due, `${actual} in other bases`] : [due, actual]
+  return Result.fail(
+    new ShapeMismatch({
+      what: "accumulators",
+      expected,
+      actual: found,
+      message: `An accumulator for ${found} does not add to one for ${expected}. Combine accumulators of one structure and network.`
+    })
+  )
+}
+
+const sameArrays = (self: ReadonlyArray<Float32Array>, that: ReadonlyArray<Float32Array>): boolean =>
+  self === that ||
+  (self.length === that.length &&
+    self.every((array, i) => {
+      const other = that[i]!
+      return array === other || (array.length === other.length && array.every((value, j) => value === other[j]))
+    }))
 
 /**
  * The Fisher that the sums are of: their means, rounded to float32, ready for the pure operations with these kernels.
@@ -146,7 +283,7 @@ export const finish = <S extends string, Op extends Operation>(
       })
     )
   }
-  const means = sums.map((sum) => new Float32Array(sum.map((value) => value / weight)))
+  const means = structure.moments(space).map((moment, i) => meanOf(moment, sums[i]!, weight))
   for (const mean of means) {
     const index = firstNonFinite(mean)
     if (index >= 0) {
@@ -160,11 +297,12 @@ export const finish = <S extends string, Op extends Operation>(
       )
     }
   }
-  return Result.succeed({
-    space,
-    structure: structure.name,
-    examples: weight,
-    means,
-    operations: structure.operations({ space, means, kernels })
-  })
+  return Result.succeed(make({ space, structure, examples: weight, means, kernels }))
+}
+
+const meanOf = (moment: Moment, sum: Float64Array, weight: number): Float32Array => {
+  const divisor = moment._tag === "Rows" ? Math.sqrt(weight) : weight
+  const mean = new Float32Array(sum.length)
+  for (let i = 0; i < mean.length; i++) mean[i] = sum[i]! / divisor
+  return mean
 }

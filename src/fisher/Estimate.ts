@@ -1,18 +1,32 @@
 /** The two-step expectation, from a data source and a sampler to a Fisher. */
-import { Effect, Schema, type Scope, Stream } from "effect"
-import type { EmptyData, InvalidArgument, NonFinite, ShapeMismatch, TensorFailure } from "../Errors.ts"
+import { Effect, Result, Schema, type Scope, Stream } from "effect"
+import type {
+  EmptyData,
+  InvalidArgument,
+  NonFinite,
+  ShapeMismatch,
+  SnapshotCorrupt,
+  SnapshotFailure,
+  TensorFailure
+} from "../Errors.ts"
+import { SnapshotMismatch } from "../Errors.ts"
+import type { Kernels } from "../kernels/Kernels.ts"
 import type { Batch } from "../model/Batch.ts"
 import { type Conditional, type Linearization, type Loaded, linearize, load } from "../model/Conditional.ts"
 import type { Params } from "../model/Params.ts"
-import { decode, NonNegativeInt, PositiveInt } from "../Options.ts"
+import { decode, multipleOf, NonNegativeInt, PositiveInt } from "../Options.ts"
 import { blocks, defaultBlockSize } from "../sampling/Blocks.ts"
-import type { DataError, DataSource } from "../sampling/DataSource.ts"
-import { cotangents } from "../sampling/Draws.ts"
+import { type DataError, DataSource } from "../sampling/DataSource.ts"
+import { collapse, cotangents } from "../sampling/Draws.ts"
 import { Sampler, type SamplerError } from "../sampling/Sampler.ts"
 import { Device } from "../tensor/Device.ts"
 import * as Accumulator from "./Accumulator.ts"
-import type { Fisher } from "./Fisher.ts"
-import type { Operation, Structure } from "./Structure.ts"
+import { Checkpoint, type Store } from "./Checkpoint.ts"
+import { isTwoPass } from "./internal/twoPass.ts"
+import type { Fisher } from "./internal/value.ts"
+import { digest, type Origin, otherOrigin } from "./Origin.ts"
+import * as Snapshot from "./Snapshot.ts"
+import type { AnyStructure, Operation, OperationsOf, SolveError, Structure, TwoPass } from "./Structure.ts"
 
 /**
  * `blockSize`: examples in a block (256 unless said): memory grows with it times the draws, and the last bits depend on it.
@@ -27,14 +41,26 @@ export const EstimateOptions = Schema.Struct({
 })
 export type EstimateOptions = typeof EstimateOptions.Type
 
-export type EstimateError =
+/** Those, and which examples: `from` (0 unless said) to before `to` (the end unless said), both whole blocks. */
+export const RangeOptions = Schema.Struct({
+  ...EstimateOptions.fields,
+  from: Schema.optionalKey(NonNegativeInt),
+  to: Schema.optionalKey(PositiveInt)
+})
+export type RangeOptions = typeof RangeOptions.Type
+
+/** What a walk over the data can fail with. */
+export type AccumulateError =
   | DataError
   | SamplerError
-  | EmptyData
   | InvalidArgument
   | NonFinite
   | ShapeMismatch
   | TensorFailure
+  | SnapshotMismatch
+  | SnapshotFailure
+
+export type EstimateError = AccumulateError | EmptyData | SnapshotCorrupt
 
 type BlockSums<S extends string, Op extends Operation> = Effect.fn.Return<
   Accumulator.Accumulator<S, Op>,
@@ -55,7 +81,7 @@ export const sampledSums = Effect.fnUntraced(function* <S extends string, Op ext
   round: number
 ): BlockSums<S, Op> {
   const sampler = yield* Sampler
-  const draws = yield* sampler.draw(outputs, round)
+  const draws = collapse(yield* sampler.draw(outputs, round), outputs)
   const all = yield* Effect.fromResult(cotangents(draws, outputs))
   const { examples } = outputs.batch
   const atOnce = Math.max(1, Math.floor(columnBudget / (examples * width)))
@@ -64,12 +90,14 @@ export const sampledSums = Effect.fnUntraced(function* <S extends string, Op ext
     const part = all.subarray(from * examples * outputs.size, (from + columns) * examples * outputs.size)
     return yield* Accumulator.reduce(structure, yield* backprop(part, columns, columns / draws.columns))
   }, Effect.scoped)
-  const sums = yield* group(0)
+  const first = yield* group(0)
+  if (atOnce >= draws.columns) return first
+  const sums = Accumulator.fold(first)
   for (let from = atOnce; from < draws.columns; from += atOnce) {
     yield* Effect.yieldNow
-    addSums(sums.sums, (yield* group(from)).sums)
+    yield* Effect.fromResult(sums.add(yield* group(from)))
   }
-  return sums
+  return { ...sums.done(), weight: examples }
 })
 
 /** Steps 2 to 5 of the pipeline for one block: linearize, sample, backprop, reduce. Nothing of it outlives the block. */
@@ -82,51 +110,257 @@ export const blockSums = Effect.fnUntraced(function* <S extends string, Op exten
   return yield* sampledSums(yield* linearize(loaded, batch), structure, round)
 }, Effect.scoped)
 
+/** A walk over some examples: which, and from which sums on. */
+interface Walk<S extends string> {
+  readonly loaded: Loaded<S>
+  /** Of no example yet. */
+  readonly origin: Origin
+  readonly concurrency: number
+  readonly to: number | undefined
+  readonly store: Store | undefined
+}
+
+type Services = DataSource | Sampler | Device
+
+/** Adds block after block to `start`, from where it ends; every so many blocks the sums go to the store. */
+const walk = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
+  { concurrency, loaded, origin, store, to }: Walk<S>,
+  start: Accumulator.Accumulator<S, Op>
+): Effect.fn.Return<Accumulator.Accumulator<S, Op>, AccumulateError, Services> {
+  const { structure } = start
+  const { blockSize, pass, round } = origin
+  const begun = start.origin?.to ?? 0
+  const sums = Accumulator.fold(start)
+  let at = begun
+  let unsaved = 0
+  yield* blocks({ size: blockSize, pass }).pipe(
+    stopAt(to),
+    skipTo(begun),
+    Stream.mapEffect((batch) => Effect.tap(blockSums(loaded, batch, structure, round), Effect.yieldNow), {
+      concurrency
+    }),
+    Stream.runForEach(
+      Effect.fnUntraced(function* (block) {
+        const from = at
+        at += block.weight
+        yield* Effect.fromResult(
+          sums.add({ ...block, origin: { ...origin, structure: structure.name, from, to: at } })
+        )
+        if (store !== undefined && ++unsaved % store.every === 0) {
+          yield* store.write(yield* Snapshot.encode(yield* Effect.fromResult(Snapshot.of(sums.done()))))
+        }
+      })
+    )
+  )
+  return sums.done()
+})
+
+const stopAt =
+  (to: number | undefined) =>
+  <E, R>(batches: Stream.Stream<Batch, E, R>): Stream.Stream<Batch, E, R> =>
+    to === undefined
+      ? batches
+      : Stream.suspend(() => {
+          let seen = 0
+          return batches.pipe(
+            Stream.takeUntil((batch) => {
+              seen += batch.examples
+              return seen >= to
+            })
+          )
+        })
+
+/** The blocks from example `from` on. *Fails* `SnapshotMismatch` where no block begins there: it is other data. */
+const skipTo =
+  (from: number) =>
+  <E, R>(batches: Stream.Stream<Batch, E, R>): Stream.Stream<Batch, E | SnapshotMismatch, R> =>
+    from === 0
+      ? batches
+      : Stream.suspend(() => {
+          let seen = 0
+          const rest = batches.pipe(
+            Stream.mapEffect((batch) => {
+              const begins = seen
+              seen += batch.examples
+              return begins < from && seen > from
+                ? Effect.fail(otherData(from, `a block from ${begins} to ${seen}`))
+                : Effect.succeed({ batch, begins })
+            }),
+            Stream.filter(({ begins }) => begins >= from),
+            Stream.map(({ batch }) => batch)
+          )
+          const end = Stream.suspend(() =>
+            seen >= from ? Stream.empty : Stream.fail(otherData(from, `${seen} examples in all`))
+          )
+          return Stream.concat(rest, end)
+        })
+
+const otherData = (from: number, actual: string): SnapshotMismatch =>
+  new SnapshotMismatch({
+    field: "from",
+    expected: String(from),
+    actual,
+    message: `The sums are to go on at example ${from}, and the data has ${actual}. Give the data that they were begun with, cut at whole blocks.`
+  })
+
+const originOf = Effect.fnUntraced(function* <S extends string>(
+  { likelihood, network }: Conditional<S>,
+  params: string,
+  options: RangeOptions
+): Effect.fn.Return<Origin, never, Services> {
+  const { examples, name: source } = yield* DataSource
+  const { name: sampler } = yield* Sampler
+  const { name: device } = yield* Device
+  const { blockSize = defaultBlockSize, from = 0, pass = 0, round = 0 } = options
+  return {
+    network: network.space.signature,
+    likelihood: likelihood.name,
+    params,
+    sampler,
+    structure: "",
+    source,
+    examples: examples ?? null,
+    device,
+    blockSize,
+    pass,
+    round,
+    from,
+    to: from
+  }
+})
+
+const begin = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
+  structure: Structure<Op>,
+  conditional: Conditional<S>,
+  origin: Origin
+): Effect.fn.Return<Accumulator.Accumulator<S, Op>, InvalidArgument> {
+  const empty = yield* Accumulator.start(structure, conditional.network.space)
+  return { ...empty, origin: { ...origin, structure: structure.name } }
+})
+
+/**
+ * The sums of some examples, to be combined with those of others: the part of `estimate` that can be done anywhere.
+ *
+ * Accumulators of one origin, whose examples follow one another, combine to the bits of one walk. A structure of two passes is
+ * accumulated pass by pass: `structure.first`, then what `secondPass` gives.
+ *
+ * *Fails*: as `estimate`; `InvalidArgument` where `from` or `to` cuts a block.
+ */
+export const accumulate = Effect.fn("Fisher.accumulate")(function* <S extends string, Op extends Operation>(
+  conditional: Conditional<S>,
+  params: Params<S>,
+  structure: Structure<Op>,
+  options: RangeOptions = {}
+): Effect.fn.Return<Accumulator.Accumulator<S, Op>, AccumulateError, Services | Scope.Scope> {
+  const decoded = yield* Effect.fromResult(decode(RangeOptions, options))
+  const { blockSize = defaultBlockSize, concurrency = 1, from = 0, to } = decoded
+  yield* Effect.fromResult(decode(Schema.Struct({ from: multipleOf(blockSize) }), { from }))
+  const origin = yield* originOf(conditional, yield* digest([params.values]), decoded)
+  if (to !== undefined && to !== origin.examples) {
+    yield* Effect.fromResult(decode(Schema.Struct({ to: multipleOf(blockSize) }), { to }))
+  }
+  const start = yield* begin(structure, conditional, origin)
+  const loaded = yield* load(conditional, params)
+  return yield* walk({ loaded, origin, concurrency, to, store: undefined }, start)
+}, Effect.scoped)
+
+/**
+ * The structure that the second pass takes, from the sums of the first.
+ *
+ * *Fails*: `EmptyData`, `NonFinite`, and what the decomposition fails with.
+ */
+export const secondPass = <S extends string, Op extends Operation>(
+  structure: TwoPass<Op>,
+  first: Accumulator.Accumulator<S, never>,
+  kernels: Kernels
+): Result.Result<Structure<Op>, EmptyData | SolveError> =>
+  Accumulator.finish(first, kernels).pipe(
+    Result.flatMap(structure.prepare),
+    Result.map((constants) => structure.second(constants, first.space))
+  )
+
+const notOfThis =
+  (store: Store | undefined) =>
+  ({ actual, expected, field }: SnapshotMismatch): SnapshotMismatch =>
+    new SnapshotMismatch({
+      field,
+      expected,
+      actual,
+      message: `${store?.name} holds sums whose ${field} is ${actual}, and that of this estimate is ${expected}. Go on with what they were begun with, or remove them.`
+    })
+
+/** What the store holds, if it is of this estimate. */
+const readSnapshot = Effect.fnUntraced(function* (store: Store, due: Origin) {
+  const bytes = yield* store.read
+  if (bytes === undefined) return undefined
+  const saved = yield* Snapshot.decode(bytes, store.name)
+  const other = otherOrigin({ ...due, structure: saved.origin.structure }, saved.origin)
+  return other === undefined ? saved : yield* Effect.fail(notOfThis(store)(other))
+})
+
+const estimateIn = Effect.fn("Fisher.estimate")(function* <S extends string, Op extends Operation>(
+  conditional: Conditional<S>,
+  params: Params<S>,
+  structure: AnyStructure<Op>,
+  options: EstimateOptions = {}
+): Effect.fn.Return<Fisher<S, Op>, EstimateError | SolveError, Services | Scope.Scope> {
+  const decoded = yield* Effect.fromResult(decode(EstimateOptions, options))
+  const { concurrency = 1 } = decoded
+  const { kernels } = yield* Device
+  const { space } = conditional.network
+  const store = yield* Checkpoint
+  // Without a store nobody asks where the sums come from, and a page without SHA-256 can estimate.
+  const fingerprint = store === undefined ? "" : yield* digest([params.values])
+  const origin = yield* originOf(conditional, fingerprint, decoded)
+  const saved = store === undefined ? undefined : yield* readSnapshot(store, origin)
+  const from = <Any extends Operation>(one: Structure<Any>, snapshot: Snapshot.Snapshot | undefined) =>
+    snapshot === undefined
+      ? begin(one, conditional, origin)
+      : Effect.mapError(
+          Effect.fromResult(Snapshot.restore(snapshot, one, space, { ...origin, structure: one.name })),
+          notOfThis(store)
+        )
+  const loaded = yield* load(conditional, params)
+  const task: Walk<S> = { loaded, origin, concurrency, to: undefined, store }
+  const inSecond = isTwoPass(structure) && saved !== undefined && saved.origin.structure === structure.name
+  const single = !isTwoPass(structure)
+    ? structure
+    : inSecond
+      ? structure.second(saved.constants, space)
+      : yield* Effect.fromResult(
+          secondPass(structure, yield* walk(task, yield* from(structure.first, saved)), kernels)
+        )
+  const begun = isTwoPass(structure) && !inSecond ? undefined : saved
+  const sums = yield* walk(task, yield* from(single, begun))
+  const fisher = yield* Effect.fromResult(Accumulator.finish(sums, kernels))
+  if (store !== undefined) yield* store.remove
+  return fisher
+}, Effect.scoped)
+
 /**
  * Estimates the Fisher in two steps: x from the data, then y from p(y|x), one backpropagation each.
  *
  * *Math*: F = (1/N) sum_n sum_k w_nk score_nk score_nk^T in the chosen structure. *Cost*: one forward pass and one backward pass for
- * each column of the sampler, then the structure's own. *Memory*: one block with all its draws, whatever N; on the device, a group
- * of its columns.
- * *Fails*: `EmptyData`, `ShapeMismatch`, `NonFinite`, `InvalidArgument`, `TensorFailure`, and what source and sampler fail with.
+ * each column of the sampler, then the structure's own; a structure of two passes does it twice, with the same draws. *Memory*: one
+ * block with all its draws, whatever N; on the device, a group of its columns.
+ *
+ * With a `Checkpoint` it goes on where one that was killed left off, and its result has the same bits.
+ *
+ * *Fails*: `EmptyData`, `ShapeMismatch`, `NonFinite`, `InvalidArgument`, `TensorFailure`, and what source and sampler fail with; with a
+ * Checkpoint `SnapshotMismatch`, `SnapshotCorrupt`, `SnapshotFailure`.
  * *Source*: T. George, How to compute the Fisher of a conditional, 2018.
  */
-export const estimate = Effect.fn("Fisher.estimate")(function* <S extends string, Op extends Operation>(
-  conditional: Conditional<S>,
-  params: Params<S>,
-  structure: Structure<Op>,
-  options: EstimateOptions = {}
-): Effect.fn.Return<Fisher<S, Op>, EstimateError, DataSource | Sampler | Device | Scope.Scope> {
-  const {
-    blockSize = defaultBlockSize,
-    concurrency = 1,
-    pass = 0,
-    round = 0
-  } = yield* Effect.fromResult(decode(EstimateOptions, options))
-  const device = yield* Device
-  const start = yield* Accumulator.start(structure, conditional.network.space)
-  const loaded = yield* load(conditional, params)
-  const sums = yield* blocks({ size: blockSize, pass }).pipe(
-    Stream.mapEffect((batch) => Effect.tap(blockSums(loaded, batch, structure, round), Effect.yieldNow), {
-      concurrency
-    }),
-    Stream.runFold(() => start, addInPlace)
-  )
-  return yield* Effect.fromResult(Accumulator.finish(sums, device.kernels))
-}, Effect.scoped)
-
-/** `combine` into sums that this fold owns: a new copy for every block would be most of its cost. */
-const addInPlace = <S extends string, Op extends Operation>(
-  sums: Accumulator.Accumulator<S, Op>,
-  block: Accumulator.Accumulator<S, Op>
-): Accumulator.Accumulator<S, Op> => {
-  addSums(sums.sums, block.sums)
-  return { ...sums, weight: sums.weight + block.weight }
-}
-
-const addSums = (sums: ReadonlyArray<Float64Array>, parts: ReadonlyArray<Float64Array>): void => {
-  for (const [i, sum] of sums.entries()) {
-    const part = parts[i]!
-    for (let j = 0; j < sum.length; j++) sum[j] = sum[j]! + part[j]!
-  }
+export const estimate = estimateIn as {
+  <S extends string, Op extends Operation>(
+    conditional: Conditional<S>,
+    params: Params<S>,
+    structure: AnyStructure<Op>,
+    options?: EstimateOptions
+  ): Effect.Effect<Fisher<S, Op>, EstimateError | SolveError, Services>
+  <S extends string, T extends AnyStructure<never>>(
+    conditional: Conditional<S>,
+    params: Params<S>,
+    structure: T,
+    options?: EstimateOptions
+  ): Effect.Effect<Fisher<S, OperationsOf<T>>, EstimateError | SolveError, Services>
 }

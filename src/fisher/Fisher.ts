@@ -8,27 +8,37 @@
  */
 import { Result, Schema } from "effect"
 import { dual } from "effect/Function"
-import { type InvalidArgument, NonFinite, type ShapeMismatch } from "../Errors.ts"
+import type { InvalidArgument, NonFinite, ShapeMismatch } from "../Errors.ts"
 import * as Cotangent from "../model/Cotangent.ts"
-import { mismatch, type ParamSpace } from "../model/ParamSpace.ts"
+import { mismatch } from "../model/ParamSpace.ts"
 import * as Tangent from "../model/Tangent.ts"
-import { decode, firstNonFinite } from "../Options.ts"
+import { decode } from "../Options.ts"
 import { type Absolute, Damping, type Factored } from "./Damping.ts"
-import type { Operation, Operations, SolveError } from "./Structure.ts"
+import { finite } from "./internal/checked.ts"
+import type { Fisher } from "./internal/value.ts"
+import type { SolveError } from "./Structure.ts"
 
-export { blockSums, type EstimateError, EstimateOptions, estimate, sampledSums } from "./Estimate.ts"
-
-/** `Op` is what its structure can do; an operation that is not among it does not compile. */
-export interface Fisher<S extends string, Op extends Operation> {
-  readonly space: ParamSpace<S>
-  /** The structure's name. */
-  readonly structure: string
-  /** How many examples it is the mean of (a weight, for a moving average). */
-  readonly examples: number
-  /** The mean moments of the structure. Never written to. */
-  readonly means: ReadonlyArray<Float32Array>
-  readonly operations: Pick<Operations, Op>
-}
+export { type Comparison, compare } from "./Comparison.ts"
+export {
+  accumulate,
+  blockSums,
+  type EstimateError,
+  EstimateOptions,
+  estimate,
+  RangeOptions,
+  sampledSums,
+  secondPass
+} from "./Estimate.ts"
+export { restrict, scale, sum } from "./internal/algebra.ts"
+export {
+  eigenvalues,
+  logDeterminant,
+  PowerOptions,
+  power,
+  sample,
+  spectralNorm
+} from "./internal/spectral.ts"
+export type { Fisher } from "./internal/value.ts"
 
 /** What a solve with this damping needs of a structure. */
 export type SolveWith<D extends Damping> = D extends Absolute
@@ -36,20 +46,6 @@ export type SolveWith<D extends Damping> = D extends Absolute
   : D extends Factored
     ? "factoredSolve"
     : never
-
-const finite = (values: Float32Array, what: string): Result.Result<Float32Array, NonFinite> => {
-  const index = firstNonFinite(values)
-  return index < 0
-    ? Result.succeed(values)
-    : Result.fail(
-        new NonFinite({
-          what,
-          index,
-          value: String(values[index]),
-          message: `The ${what} is ${values[index]} at index ${index}: too large for float32. Give more damping or smaller vectors.`
-        })
-      )
-}
 
 /**
  * F v: the gradient that the movement v would make.

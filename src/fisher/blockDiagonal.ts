@@ -4,19 +4,20 @@
  * *Math*: as `dense`, for one layer at a time. *Cost*: K N sum_l P_l^2 flops and sum_l P_l^2 floats to estimate, sum_l P_l^3 / 3 flops to
  * factor once for each damping.
  */
+import { added, times } from "./internal/arrays.ts"
 import { blockOperations, gramOfGradients } from "./internal/dense.ts"
-import type { Structure } from "./Structure.ts"
+import { Sum } from "./Moment.ts"
+import type { Operation, Structure } from "./Structure.ts"
 
 /** One dense block a layer: exact within a layer, blind to what layers have in common. */
-export const blockDiagonal: Structure<
-  "apply" | "solve" | "trace" | "frobeniusNorm" | "diagonal" | "toDense"
-> = {
+export const blockDiagonal: Structure<Exclude<Operation, "factoredSolve">> = {
   name: "blockDiagonal",
-  sizes: ({ blocks }) => blocks.map(({ columns, rows }) => (rows * columns) ** 2),
+  constants: [],
+  moments: ({ blocks }) => blocks.map(({ columns, rows }) => Sum({ size: (rows * columns) ** 2 })),
   reduce: ({ columns, examples, layers }) =>
     layers.map((layer) => gramOfGradients([layer], columns, examples)),
-  operations: ({ kernels, means, space }) =>
-    blockOperations(
+  operations: ({ kernels, means, space }) => ({
+    ...blockOperations(
       kernels,
       space.size,
       space.blocks.map(({ columns, layer, offset, rows }, i) => ({
@@ -25,5 +26,9 @@ export const blockDiagonal: Structure<
         size: rows * columns,
         matrix: means[i]!
       }))
-    )
+    ),
+    scale: (factor) => means.map((mean) => times(mean, factor)),
+    sum: (other) => added(means, other),
+    restrict: (index) => ({ structure: blockDiagonal, means: [means[index]!] })
+  })
 }

@@ -2,16 +2,32 @@
  * The whole Fisher, P x P.
  *
  * *Math*: F = (1/N) sum_n sum_k g_nk g_nk^T with the cotangents' weights inside g. *Cost*: K N P^2 flops and P^2 floats to estimate,
- * P^3 / 3 flops to factor once for each damping.
+ * P^3 / 3 flops to factor once for each damping, about 7 P^3 for its eigenvectors.
  */
+import { added, times } from "./internal/arrays.ts"
 import { blockOperations, gramOfGradients } from "./internal/dense.ts"
-import type { Structure } from "./Structure.ts"
+import { Sum } from "./Moment.ts"
+import type { Operation, Structure } from "./Structure.ts"
 
 /** The whole Fisher, P x P. For up to some thousands of parameters; the truth that other structures approximate. */
-export const dense: Structure<"apply" | "solve" | "trace" | "frobeniusNorm" | "diagonal" | "toDense"> = {
+export const dense: Structure<Exclude<Operation, "factoredSolve">> = {
   name: "dense",
-  sizes: ({ size }) => [size * size],
+  constants: [],
+  moments: ({ size }) => [Sum({ size: size * size })],
   reduce: ({ columns, examples, layers }) => [gramOfGradients(layers, columns, examples)],
-  operations: ({ kernels, means, space: { size } }) =>
-    blockOperations(kernels, size, [{ what: "dense Fisher", offset: 0, size, matrix: means[0]! }])
+  operations: ({ kernels, means, space: { blocks, size } }) => ({
+    ...blockOperations(kernels, size, [{ what: "dense Fisher", offset: 0, size, matrix: means[0]! }]),
+    scale: (factor) => [times(means[0]!, factor)],
+    sum: (other) => added(means, other),
+    restrict: (index) => {
+      const { columns, offset, rows } = blocks[index]!
+      const part = rows * columns
+      const matrix = new Float32Array(part * part)
+      for (let i = 0; i < part; i++) {
+        const from = (offset + i) * size + offset
+        matrix.set(means[0]!.subarray(from, from + part), i * part)
+      }
+      return { structure: dense, means: [matrix] }
+    }
+  })
 }

@@ -9,15 +9,17 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
-import { NotPositiveDefinite } from "../Errors.ts"
+import type { NotPositiveDefinite } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import { decompose } from "../linalg/SymmetricEigen.ts"
 import type { ParamBlock } from "../model/ParamSpace.ts"
 import { cotangentMoment, inputMoment } from "../model/Score.ts"
-import { meanDiagonal, product, sumOfSquares } from "./internal/arrays.ts"
-import { dampedInverse, outweighs, roundingFloor } from "./internal/damped.ts"
+import { meanDiagonal, product, sumOfSquares, times } from "./internal/arrays.ts"
+import { dampedInverse, outweighs, roundingFloor, singular } from "./internal/damped.ts"
 import { lastOf, once } from "./internal/lastOf.ts"
-import type { Moments, SolveError, Structure } from "./Structure.ts"
+import { type Rotated, rotatedOperations } from "./internal/rotated.ts"
+import { Sum } from "./Moment.ts"
+import type { Moments, Operation, SolveError, Structure } from "./Structure.ts"
 
 /** The two factors of a layer and its place. */
 interface Layer {
@@ -47,11 +49,12 @@ const operations = ({ kernels, means, space }: Moments) => {
     }
     return Result.succeed(out)
   }
-  const eigen = layers.map((layer) => once(() => kroneckerEigen(kernels, layer)))
+  const rotated = once(() => Result.all(layers.map((layer) => inEigenbasis(kernels, layer))))
   const inverses = layers.map((layer) =>
     lastOf((damping: number) => factoredInverse(kernels, layer, damping))
   )
   return {
+    ...rotatedOperations(kernels, space.size, rotated),
     apply: (v: Float32Array) =>
       Result.getOrThrow(
         eachLayer(v, (matrix, i) => {
@@ -59,10 +62,6 @@ const operations = ({ kernels, means, space }: Moments) => {
           const left = product(kernels, a, matrix, block.rows, block.rows, block.columns)
           return Result.succeed(product(kernels, left, g, block.rows, block.columns, block.columns))
         })
-      ),
-    solve: (v: Float32Array, damping: number) =>
-      eachLayer(v, (matrix, i) =>
-        Result.flatMap(eigen[i]!(), (made) => solveEigen(kernels, layers[i]!, made, matrix, damping))
       ),
     factoredSolve: (v: Float32Array, damping: number) =>
       eachLayer(v, (matrix, i) => Result.map(inverses[i]!(damping), (inverse) => inverse(matrix))),
@@ -89,7 +88,8 @@ const operations = ({ kernels, means, space }: Moments) => {
       const out = new Float32Array(space.size ** 2)
       for (const layer of layers) writeKronecker(layer, out, space.size)
       return out
-    }
+    },
+    scale: (factor: number) => means.map((mean, i) => (i % 2 === 0 ? mean : times(mean, factor)))
   }
 }
 
@@ -110,84 +110,33 @@ const writeKronecker = (
   }
 }
 
-interface KroneckerEigen {
-  readonly a: { readonly values: Float64Array; readonly vectors: Float64Array }
-  readonly g: { readonly values: Float64Array; readonly vectors: Float64Array }
-}
-
-const kroneckerEigen = (
-  kernels: Kernels,
-  { a, block, g }: Layer
-): Result.Result<KroneckerEigen, SolveError> => {
+/** The eigenbases of both factors, and the products of their eigenvalues. */
+const inEigenbasis = (kernels: Kernels, { a, block, g }: Layer): Result.Result<Rotated, SolveError> => {
+  const { columns, layer, rows } = block
   const side = (n: number, matrix: Float32Array, name: string) =>
-    decompose(kernels, {
-      n,
-      matrix: new Float64Array(matrix),
-      what: `K-FAC factor ${name} of layer ${block.layer}`
-    })
-  return Result.flatMap(side(block.rows, a, "A"), (left) =>
-    Result.map(side(block.columns, g, "G"), (right) => ({ a: left, g: right }))
-  )
-}
-
-/** U_A [(U_A^T V U_G) / (s_A s_G^T + damping)] U_G^T: the exact (A (x) G + damping I)^-1 V. */
-const solveEigen = (
-  kernels: Kernels,
-  { block: { columns, layer, rows } }: Layer,
-  { a, g }: KroneckerEigen,
-  matrix: Float32Array,
-  damping: number
-): Result.Result<Float32Array, NotPositiveDefinite> => {
-  const multiply = (
-    m: number,
-    k: number,
-    n: number,
-    left: Float64Array,
-    right: Float64Array,
-    transposes: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {}
-  ): Float64Array => {
-    const out = new Float64Array(m * n)
-    kernels.gemm({ m, n, k, a: left, b: right, out, ...transposes })
-    return out
-  }
-  // The factors are positive semidefinite: an eigenvalue below 0 is rounding.
-  const eigenvalue = (i: number, j: number): number => Math.max(0, a.values[i]!) * Math.max(0, g.values[j]!)
-  const largest = eigenvalue(rows - 1, columns - 1)
-  // Each factor was measured in float32 by itself: a product of two small eigenvalues is sound where each of the two is.
-  const rounding = (values: Float64Array): boolean =>
-    values[0]! <= roundingFloor(values.length, values.at(-1)!, 0)
-  if (!outweighs(damping, largest) && (rounding(a.values) || rounding(g.values))) {
-    const value = Math.max(0, a.values[0]!) * Math.max(0, g.values[0]!) + damping
-    return Result.fail(
-      new NotPositiveDefinite({
-        what: `K-FAC block of layer ${layer}`,
-        pivot: 0,
-        damping,
-        message: `The K-FAC block of layer ${layer} is singular to rounding: its least eigenvalue is ${value} with damping ${damping}. Give more damping.`
-      })
-    )
-  }
-  const rotated = multiply(
-    rows,
-    columns,
-    columns,
-    multiply(rows, rows, columns, a.vectors, new Float64Array(matrix), { transposeA: true }),
-    g.vectors
-  )
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) {
-      rotated[i * columns + j] = rotated[i * columns + j]! / (eigenvalue(i, j) + damping)
+    decompose(kernels, { n, matrix: new Float64Array(matrix), what: `K-FAC factor ${name} of layer ${layer}` })
+  return Result.map(Result.all([side(rows, a, "A"), side(columns, g, "G")]), ([left, right]) => {
+    // The factors are positive semidefinite: an eigenvalue below 0 is rounding.
+    const values = new Float64Array(rows * columns)
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
+        values[i * columns + j] = Math.max(0, left.values[i]!) * Math.max(0, right.values[j]!)
+      }
     }
-  }
-  const back = multiply(
-    rows,
-    columns,
-    columns,
-    multiply(rows, rows, columns, a.vectors, rotated),
-    g.vectors,
-    { transposeB: true }
-  )
-  return Result.succeed(new Float32Array(back))
+    // Each factor was measured in float32 by itself: a product of two small eigenvalues is sound where each of the two is.
+    const rounding = (of: Float64Array): boolean => of[0]! <= roundingFloor(of.length, of.at(-1)!, 0)
+    const sound = !rounding(left.values) && !rounding(right.values)
+    return {
+      block,
+      a: left.vectors,
+      g: right.vectors,
+      values,
+      singular: (damping) =>
+        sound || outweighs(damping, values.at(-1)!)
+          ? undefined
+          : singular(`K-FAC block of layer ${layer}`, values[0]!, damping)
+    }
+  })
 }
 
 /** (A + pi sqrt(damping) I)^-1 V (G + sqrt(damping) / pi I)^-1, as a function of V. */
@@ -218,15 +167,18 @@ const factoredInverse = (
 }
 
 /** One Kronecker product a layer: exact for a deep linear network and for one example, close elsewhere, and cheap to invert. */
-export const kfac: Structure<
-  "apply" | "solve" | "factoredSolve" | "trace" | "frobeniusNorm" | "diagonal" | "toDense"
-> = {
+export const kfac: Structure<Exclude<Operation, "sum">> = {
   name: "kfac",
-  sizes: ({ blocks }) => blocks.flatMap(({ columns, rows }) => [rows * rows, columns * columns]),
+  constants: [],
+  moments: ({ blocks }) =>
+    blocks.flatMap(({ columns, rows }) => [Sum({ size: rows * rows }), Sum({ size: columns * columns })]),
   reduce: ({ layers, share }) =>
     layers.flatMap((layer) => {
       const a = inputMoment(layer)
       return [share === 1 ? a : tf.mul(a, share), cotangentMoment(layer)]
     }),
-  operations
+  operations: (moments) => ({
+    ...operations(moments),
+    restrict: (index) => ({ structure: kfac, means: moments.means.slice(2 * index, 2 * index + 2) })
+  })
 }

@@ -83,6 +83,20 @@ export const solve = (self: Cholesky, b: Float64Array, columns: number): Float64
 }
 
 /**
+ * L^-T b: for a standard normal b, a draw from N(0, A^-1).
+ *
+ * *Cost* n^2 flops.
+ */
+export const backSolve = ({ l, n }: Cholesky, b: ArrayLike<number>): Float64Array => {
+  const x = new Float64Array(b)
+  for (let i = n - 1; i >= 0; i--) {
+    x[i] = x[i]! / l[i * (n + 1)]!
+    for (let j = 0; j < i; j++) x[j] = x[j]! - l[i * n + j]! * x[i]!
+  }
+  return x
+}
+
+/**
  * A^-1, n x n row-major, equal to its transpose bit for bit.
  *
  * *Cost* 2 n^3 / 3 flops, n^2 floats. A solve is cheaper and more accurate where the inverse itself is not

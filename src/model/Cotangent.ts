@@ -1,6 +1,6 @@
 /** A linear function of a movement in parameter space: a gradient. A Fisher applied to a tangent gives one. */
 import { type Vector, vectorValues } from "./internal/vector.ts"
-import { type ParamSpace, requireSame } from "./ParamSpace.ts"
+import { block, type ParamSpace, requireSame } from "./ParamSpace.ts"
 import type { Tangent } from "./Tangent.ts"
 
 /** A linear function of a movement in parameter space: a gradient. A Fisher applied to a tangent gives one. */
@@ -24,4 +24,14 @@ export const pair = <S extends string>(self: Cotangent<S>, update: Tangent<S>): 
   let sum = 0
   for (let i = 0; i < self.values.length; i++) sum += self.values[i]! * update.values[i]!
   return sum
+}
+
+/** Its components in one parameter block, a layer of the network. *Throws* `InvalidArgument` for a block that is not there. */
+export const restrict = <S extends string, const I extends number>(
+  self: Cotangent<S>,
+  index: I
+): Cotangent<`${S}, block ${I}`> => {
+  const space = block(self.space, index)
+  const { offset } = self.space.blocks[index]!
+  return make(space, self.values.subarray(offset, offset + space.size))
 }

@@ -8,7 +8,8 @@
  * a `Tangent` is a direction of movement (an update) and a `Cotangent` a linear function of one (a gradient). The Fisher maps
  * tangents to cotangents, its inverse maps them back.
  */
-import { ShapeMismatch } from "../Errors.ts"
+import { InvalidArgument, ShapeMismatch } from "../Errors.ts"
+import { shown } from "../Options.ts"
 
 declare const Space: unique symbol
 
@@ -34,6 +35,31 @@ export interface Layout {
 /** `S` is a phantom, and invariant: vectors of two networks have no common type. */
 export interface ParamSpace<S extends string> extends Layout {
   readonly [Space]?: (_: S) => S
+}
+
+/** One block of a layout as a layout of its own. */
+export const blockLayout = ({ blocks, signature }: Layout, index: number): Layout => {
+  const block = blocks[index]!
+  return {
+    signature: `${signature}, block ${index}`,
+    blocks: [{ ...block, offset: 0 }],
+    size: block.rows * block.columns
+  }
+}
+
+/** The parameters of one layer as a space of their own. *Throws* `InvalidArgument` for a block that is not there. */
+export const block = <S extends string, const I extends number>(
+  space: ParamSpace<S>,
+  index: I
+): ParamSpace<`${S}, block ${I}`> => {
+  if (space.blocks[index] === undefined) {
+    throw new InvalidArgument({
+      argument: "block",
+      value: shown(index),
+      message: `block is ${shown(index)}, and ${space.signature} has the blocks 0 to ${space.blocks.length - 1}. Give one of them.`
+    })
+  }
+  return blockLayout(space, index)
 }
 
 /** Why a vector of the space `actual` is not one of `due`, or nothing: what the types cannot tell where sizes are not literals. */

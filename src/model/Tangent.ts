@@ -1,6 +1,6 @@
 /** A direction of movement in parameter space: an update. The inverse of a Fisher gives one. */
 import { type Vector, vectorValues } from "./internal/vector.ts"
-import type { ParamSpace } from "./ParamSpace.ts"
+import { block, type ParamSpace } from "./ParamSpace.ts"
 
 /** A direction of movement in parameter space: an update. The inverse of a Fisher gives one. */
 export interface Tangent<S extends string> extends Vector<S> {
@@ -13,3 +13,13 @@ export const make = <S extends string>(space: ParamSpace<S>, values: ArrayLike<n
   space,
   values: vectorValues(space, "components of a tangent", values)
 })
+
+/** Its components in one parameter block, a layer of the network. *Throws* `InvalidArgument` for a block that is not there. */
+export const restrict = <S extends string, const I extends number>(
+  self: Tangent<S>,
+  index: I
+): Tangent<`${S}, block ${I}`> => {
+  const space = block(self.space, index)
+  const { offset } = self.space.blocks[index]!
+  return make(space, self.values.subarray(offset, offset + space.size))
+}

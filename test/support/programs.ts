@@ -11,11 +11,11 @@ import {
   Likelihood,
   Network,
   Sampler,
-  Structure,
   Tangent,
   Training
 } from "../../src/index.ts"
 import { params, small, space, x, y } from "./small.ts"
+import { structures as onePass } from "./structures.ts"
 
 export type Program<E = unknown> = Effect.Effect<unknown, E, DataSource | Sampler | Device>
 
@@ -37,8 +37,8 @@ const linearized = <A, E, R>(use: (made: Linearized) => Effect.Effect<A, E, R>, 
 
 const cotangents = new Float32Array(16).fill(0.5)
 
-/** Every structure of the registry. */
-export const structures = Object.values(Structure)
+/** Every structure of one pass. */
+export const structures = Object.values(onePass)
 const settings = { learningRate: 0.05, damping: Damping.absolute(0.1), momentum: 0.5 }
 
 /** At these parameters. */

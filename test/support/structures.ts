@@ -6,13 +6,33 @@ import { blocks, type OracleNetwork } from "../oracle/network.ts"
 import { damped, dampedFactors } from "../oracle/structures.ts"
 import { rows } from "./subject.ts"
 
-export type Common = "apply" | "solve" | "trace" | "frobeniusNorm" | "diagonal" | "toDense"
+/** What every structure can do. */
+export type Common =
+  | "apply"
+  | "solve"
+  | "sample"
+  | "trace"
+  | "frobeniusNorm"
+  | "logDeterminant"
+  | "diagonal"
+  | "toDense"
+  | "scale"
+  | "restrict"
 
+/** Those that take one pass over the data. */
 export const structures: Readonly<Record<string, Structure.Structure<Common>>> = {
   dense: Structure.dense,
   blockDiagonal: Structure.blockDiagonal,
   diagonal: Structure.diagonal,
-  kfac: Structure.kfac
+  quasiDiagonal: Structure.quasiDiagonal,
+  kfac: Structure.kfac,
+  gram: Structure.gram
+}
+
+/** All of them. */
+export const allStructures: Readonly<Record<string, Structure.AnyStructure<Common>>> = {
+  ...structures,
+  ekfac: Structure.ekfac
 }
 
 /** What a K-FAC Fisher stores, layer by layer. */
@@ -24,7 +44,7 @@ export const factorsOf = (
 
 /** The matrices that a Fisher stores. */
 export const storedMatrices = ({ means, structure }: Fisher.Fisher<string, Common>): ReadonlyArray<Matrix> =>
-  structure === "diagonal" ? means.flatMap((mean) => Array.from(mean, (value) => [[value]])) : means.map(rows)
+  structure.name === "diagonal" ? means.flatMap((mean) => Array.from(mean, (value) => [[value]])) : means.map(rows)
 
 const dampings = [1e-3, 0.1, 10] as const
 

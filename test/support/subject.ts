@@ -12,6 +12,7 @@ import {
 } from "../../src/index.ts"
 import type { Case } from "../oracle/cases.ts"
 import type { Matrix } from "../oracle/linear.ts"
+import type { OracleLayer } from "../oracle/network.ts"
 
 /** Any network at all: its size is known only when the tests run, so the types cannot tell two of them apart. */
 export type Subject = ReturnType<typeof subject>
@@ -22,14 +23,24 @@ const likelihoodOf = (name: string): Likelihood.Likelihood => {
   return name === "bernoulli" ? Likelihood.bernoulli : Likelihood.categorical
 }
 
+const layerOf = (layer: OracleLayer) => {
+  switch (layer.kind) {
+    case "dense":
+      return Network.dense(layer.units, { bias: layer.bias })
+    case "conv2d": {
+      const { kind: _, ...options } = layer
+      return Network.conv2d(options)
+    }
+    case "activation":
+      return Network.activations[layer.name]
+    case "flatten":
+      return Network.flatten
+  }
+}
+
 export const subject = ({ X, Y, likelihood, net, theta }: Case) => {
-  const layers = net.layers.map((layer) =>
-    layer.kind === "dense"
-      ? Network.dense(layer.units, { bias: layer.bias })
-      : Network.activations[layer.name]
-  )
   const conditional = Conditional.make(
-    Network.sequential(net.features, layers),
+    Network.sequential(net.image ?? net.features, net.layers.map(layerOf)),
     likelihoodOf(likelihood.name)
   )
   const { space } = conditional.network

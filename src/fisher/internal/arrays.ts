@@ -51,3 +51,20 @@ export const transpose = <A extends Float32Array | Float64Array>(
     for (let j = 0; j < columns; j++) out[j * rows + i] = matrix[i * columns + j]!
   return out
 }
+
+/** All numbers of some lists in one ascending list, those under 0 as 0: eigenvalues of positive semidefinite matrices. */
+export const merged = (lists: ReadonlyArray<Float64Array>): Float64Array => {
+  const out = new Float64Array(lists.reduce((sum, list) => sum + list.length, 0))
+  let at = 0
+  for (const list of lists) for (const value of list) out[at++] = Math.max(0, value)
+  return out.sort()
+}
+
+/** Every number of an array times the factor. */
+export const times = (values: Float32Array, factor: number): Float32Array => values.map((value) => factor * value)
+
+/** The sums of two lists of arrays, entry by entry. */
+export const added = (
+  self: ReadonlyArray<Float32Array>,
+  that: ReadonlyArray<Float32Array>
+): ReadonlyArray<Float32Array> => self.map((mean, i) => mean.map((value, j) => value + that[i]![j]!))

@@ -49,6 +49,15 @@ export const dampedFactor = (
 export const roundingFloor = (n: number, largest: number, damping: number): number =>
   outweighs(damping, largest) ? 0 : Math.max(n, 16) * 2 ** -24 * largest
 
+/** The failure of a power below 0 of a matrix whose least eigenvalue is rounding. */
+export const singular = (what: string, least: number, damping: number): NotPositiveDefinite =>
+  new NotPositiveDefinite({
+    what,
+    pivot: 0,
+    damping,
+    message: `The ${what} is singular to rounding: its least eigenvalue is ${Math.max(0, least)} with damping ${damping}. Give more damping.`
+  })
+
 /** Whether the damping is over the rounding of a matrix with this largest eigenvalue: then it decides, and not the rounding. */
 export const outweighs = (damping: number, largest: number): boolean => damping > 4 * 2 ** -24 * largest
 

@@ -2,12 +2,14 @@
 import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
 import type { Kernels } from "../../kernels/Kernels.ts"
+import { backSolve, logDeterminant } from "../../linalg/Cholesky.ts"
+import { decompose, eigenvalues } from "../../linalg/SymmetricEigen.ts"
 import { gradients, type Score } from "../../model/Score.ts"
 import { sumOf } from "../../tensor/Device.ts"
 import type { SolveError } from "../Structure.ts"
-import { matrixVector, meanDiagonal, sumOfSquares } from "./arrays.ts"
-import { dampedFactor, solveDamped } from "./damped.ts"
-import { lastOf } from "./lastOf.ts"
+import { matrixVector, meanDiagonal, merged, sumOfSquares } from "./arrays.ts"
+import { dampedFactor, roundingFloor, singular, solveDamped } from "./damped.ts"
+import { lastOf, once } from "./lastOf.ts"
 
 /** A dense block of the parameters `offset` to `offset + size`. */
 export interface DenseBlock {
@@ -44,24 +46,49 @@ export const blockOperations = (kernels: Kernels, parameters: number, blocks: Re
   const factors = blocks.map(({ matrix, size, what }) =>
     lastOf((damping: number) => dampedFactor(kernels, { n: size, matrix, damping, what }))
   )
-  const part = (v: Float32Array, { offset, size }: DenseBlock): Float32Array =>
-    v.subarray(offset, offset + size)
+  const spectra = blocks.map((block) => once(() => eigenbasis(kernels, block)))
+  const values = once(() =>
+    Result.map(
+      Result.all(blocks.map(({ matrix, size, what }) => eigenvalues(kernels, { n: size, matrix: new Float64Array(matrix), what }))),
+      merged
+    )
+  )
+  /** Maps each block's part of a vector; a failure of one is the failure of all. */
+  const eachBlock = (
+    v: Float32Array,
+    f: (part: Float32Array, i: number) => Result.Result<ArrayLike<number>, SolveError>
+  ): Result.Result<Float32Array, SolveError> =>
+    Result.gen(function* () {
+      const out = new Float32Array(parameters)
+      for (const [i, { offset, size }] of blocks.entries()) {
+        out.set(yield* f(v.subarray(offset, offset + size), i), offset)
+      }
+      return out
+    })
   return {
     apply: (v: Float32Array) => {
       const out = new Float32Array(parameters)
-      for (const block of blocks) out.set(matrixVector(block.matrix, part(v, block)), block.offset)
+      for (const { matrix, offset, size } of blocks) {
+        out.set(matrixVector(matrix, v.subarray(offset, offset + size)), offset)
+      }
       return out
     },
-    solve: (g: Float32Array, damping: number): Result.Result<Float32Array, SolveError> =>
-      Result.gen(function* () {
-        const out = new Float32Array(parameters)
-        for (const [i, block] of blocks.entries()) {
-          out.set(solveDamped(yield* factors[i]!(damping), part(g, block), 1), block.offset)
-        }
-        return out
-      }),
+    solve: (g: Float32Array, damping: number) =>
+      eachBlock(g, (part, i) => Result.map(factors[i]!(damping), (factor) => solveDamped(factor, part, 1))),
+    power: (v: Float32Array, exponent: number, damping: number) =>
+      eachBlock(v, (part, i) =>
+        Result.flatMap(spectra[i]!(), (basis) => powerIn(basis, blocks[i]!.what, part, exponent, damping))
+      ),
+    sample: (noise: Float32Array, damping: number) =>
+      eachBlock(noise, (part, i) => Result.map(factors[i]!(damping), (factor) => backSolve(factor, part))),
     trace: () => blocks.reduce((sum, { matrix, size }) => sum + size * meanDiagonal(matrix, size), 0),
     frobeniusNorm: () => Math.sqrt(blocks.reduce((sum, { matrix }) => sum + sumOfSquares(matrix), 0)),
+    spectralNorm: () => Result.map(values(), (all) => all.at(-1)!),
+    logDeterminant: (damping: number): Result.Result<number, SolveError> =>
+      Result.map(Result.all(factors.map((factor) => factor(damping))), (made) =>
+        made.reduce((sum, factor) => sum + logDeterminant(factor), 0)
+      ),
+    eigenvalues: () => Result.map(values(), (all) => all.slice()),
     diagonal: () => {
       const out = new Float32Array(parameters)
       for (const { matrix, offset, size } of blocks) {
@@ -79,4 +106,35 @@ export const blockOperations = (kernels: Kernels, parameters: number, blocks: Re
       return out
     }
   }
+}
+
+/** The eigenvalues and eigenvectors of a symmetric matrix. */
+interface Eigenbasis {
+  readonly values: Float64Array
+  /** `[n, n]`, the eigenvectors in columns. */
+  readonly vectors: Float64Array
+}
+
+const eigenbasis = (kernels: Kernels, { matrix, size, what }: DenseBlock): Result.Result<Eigenbasis, SolveError> =>
+  decompose(kernels, { n: size, matrix: new Float64Array(matrix), what })
+
+/** U (S + damping I)^exponent U^T v. */
+const powerIn = (
+  { values, vectors }: Eigenbasis,
+  what: string,
+  v: Float32Array,
+  exponent: number,
+  damping: number
+): Result.Result<Float64Array, SolveError> => {
+  const n = v.length
+  const floor = roundingFloor(n, values[n - 1]!, damping)
+  if (exponent < 0 && !(Math.max(0, values[0]!) + damping > floor)) {
+    return Result.fail(singular(what, values[0]!, damping))
+  }
+  const rotated = new Float64Array(n)
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) rotated[j] = rotated[j]! + vectors[i * n + j]! * v[i]!
+  for (let j = 0; j < n; j++) rotated[j] = rotated[j]! * (Math.max(0, values[j]!) + damping) ** exponent
+  const out = new Float64Array(n)
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) out[i] = out[i]! + vectors[i * n + j]! * rotated[j]!
+  return Result.succeed(out)
 }

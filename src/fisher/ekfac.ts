@@ -1,0 +1,149 @@
+/**
+ * EKFAC: the eigenbases of K-FAC with the true second moments of the gradient in them.
+ *
+ * *Math*: with A = U_A S_A U_A^T and G = U_G S_G U_G^T, F_l = (U_A (x) U_G) diag(s) (U_A (x) U_G)^T with
+ * s = E_x E_y[(U_A^T D U_G)^2], D the gradient of one example and one y. No diagonal in that basis is nearer to F.
+ * *Cost*: two passes over the data: K-FAC's, then one product of the size of a gradient for any number of columns; 2 (in^2 + out^2) +
+ * in out floats a layer.
+ *
+ * *Source*: George, Laurent, Bouthillier, Ballas and Vincent 2018.
+ */
+import * as tf from "@tensorflow/tfjs"
+import { Result } from "effect"
+import type { Kernels } from "../kernels/Kernels.ts"
+import { decompose } from "../linalg/SymmetricEigen.ts"
+import { augmentedInput, type OuterScore, type Score, stackedCotangent, summedSquares } from "../model/Score.ts"
+import { sumOfSquares, times } from "./internal/arrays.ts"
+import { outweighs, singular } from "./internal/damped.ts"
+import { once } from "./internal/lastOf.ts"
+import { type Rotated, rotatedOperations } from "./internal/rotated.ts"
+import { kfac } from "./kfac.ts"
+import { Sum } from "./Moment.ts"
+import type { Moments, Operation, SolveError, Structure, TwoPass } from "./Structure.ts"
+
+type Able = Exclude<Operation, "factoredSolve" | "sum">
+
+/** U_A and U_G of layer after layer, from the factors. */
+const bases = ({ kernels, means, space }: Moments): Result.Result<ReadonlyArray<Float32Array>, SolveError> =>
+  Result.all(
+    means.map((matrix, i) => {
+      const { columns, layer, rows } = space.blocks[Math.floor(i / 2)]!
+      const [n, name] = i % 2 === 0 ? [rows, "A"] : [columns, "G"]
+      const what = `K-FAC factor ${name} of layer ${layer}`
+      return Result.map(
+        decompose(kernels, { n, matrix: new Float64Array(matrix), what }),
+        ({ vectors }) => new Float32Array(vectors)
+      )
+    })
+  )
+
+/** The score of the same gradients D, turned to U_A^T D U_G: of a layer without bias, since U_A mixes it in. */
+const rotate = (score: Score, a: Float32Array, g: Float32Array): OuterScore => {
+  const { block, cotangent } = score
+  const { columns, rows } = block
+  const [count, examples] = cotangent.shape
+  const input: tf.Tensor2D = tf.matMul(augmentedInput(score), tf.tensor2d(a, [rows, rows]))
+  const turned: tf.Tensor2D = tf.matMul(stackedCotangent(score), tf.tensor2d(g, [columns, columns]))
+  return { ...score, block: { ...block, bias: false }, input, cotangent: turned.reshape([count, examples, columns]) }
+}
+
+const layersOf = (constants: ReadonlyArray<Float32Array>, { means, space }: Moments): ReadonlyArray<Rotated> =>
+  space.blocks.map((block, i) => {
+    const values = new Float64Array(means[i]!)
+    const largest = values.reduce((most, value) => Math.max(most, value), 0)
+    // A direction without gradient still gets the square of what rounding leaves of the largest.
+    const floor = (Math.max(block.rows, block.columns, 16) * 2 ** -24) ** 2 * largest
+    const least = values.reduce((most, value) => Math.min(most, value), Number.POSITIVE_INFINITY)
+    return {
+      block,
+      a: new Float64Array(constants[2 * i]!),
+      g: new Float64Array(constants[2 * i + 1]!),
+      values,
+      singular: (damping) =>
+        least > floor || outweighs(damping, largest)
+          ? undefined
+          : singular(`EKFAC block of layer ${block.layer}`, least, damping)
+    }
+  })
+
+/** (U_A^2) s (U_G^2)^T. */
+const diagonalOf = (kernels: Kernels, { a, block: { columns, rows }, g, values }: Rotated): Float64Array => {
+  const square = (basis: Float64Array) => basis.map((entry) => entry * entry)
+  const left = new Float64Array(rows * columns)
+  kernels.gemm({ m: rows, n: columns, k: rows, a: square(a), b: values, out: left })
+  const out = new Float64Array(rows * columns)
+  kernels.gemm({ m: rows, n: columns, k: columns, a: left, b: square(g), out, transposeB: true })
+  return out
+}
+
+/** The block written out, exactly symmetric: the product of R = diag(sqrt s) (U_A (x) U_G)^T with itself. */
+const blockOf = (kernels: Kernels, { a, block: { columns, rows }, g, values }: Rotated): Float64Array => {
+  const size = rows * columns
+  const root = new Float64Array(size * size)
+  for (let at = 0; at < size; at++) {
+    const [p, q] = [Math.floor(at / columns), at % columns]
+    const scale = Math.sqrt(values[at]!)
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
+        root[at * size + i * columns + j] = scale * a[i * rows + p]! * g[j * columns + q]!
+      }
+    }
+  }
+  const out = new Float64Array(size * size)
+  kernels.syrk({ rows: size, n: size, a: root, out })
+  return out
+}
+
+const operations = (constants: ReadonlyArray<Float32Array>, moments: Moments) => {
+  const { kernels, means, space } = moments
+  const layers = once(() => layersOf(constants, moments))
+  const rotated = rotatedOperations(kernels, space.size, () => Result.succeed(layers()))
+  return {
+    ...rotated,
+    apply: (v: Float32Array) => Result.getOrThrow(rotated.power(v, 1, 0)),
+    trace: () => layers().reduce((sum, { values }) => values.reduce((total, value) => total + value, sum), 0),
+    frobeniusNorm: () => Math.sqrt(means.reduce((sum, mean) => sum + sumOfSquares(mean), 0)),
+    diagonal: () => {
+      const out = new Float32Array(space.size)
+      for (const layer of layers()) out.set(diagonalOf(kernels, layer), layer.block.offset)
+      return out
+    },
+    toDense: () => {
+      const out = new Float32Array(space.size ** 2)
+      for (const layer of layers()) {
+        const { offset } = layer.block
+        const size = layer.values.length
+        const block = blockOf(kernels, layer)
+        for (let i = 0; i < size; i++) {
+          out.set(block.subarray(i * size, (i + 1) * size), (offset + i) * space.size + offset)
+        }
+      }
+      return out
+    },
+    scale: (factor: number) => means.map((mean) => times(mean, factor))
+  }
+}
+
+/** What the second pass takes: the squares of the gradients in these bases. */
+const inBases = (constants: ReadonlyArray<Float32Array>): Structure<Able> => ({
+  name: "ekfac",
+  constants,
+  moments: ({ blocks }) => blocks.map(({ columns, rows }) => Sum({ size: rows * columns })),
+  reduce: ({ layers }) =>
+    layers.map((score, i) => summedSquares(rotate(score, constants[2 * i]!, constants[2 * i + 1]!))),
+  operations: (moments) => ({
+    ...operations(constants, moments),
+    restrict: (index) => ({
+      structure: inBases(constants.slice(2 * index, 2 * index + 2)),
+      means: [moments.means[index]!]
+    })
+  })
+})
+
+/** K-FAC's eigenbases with true scalings: never farther from F than K-FAC, and its trace is exact. Two passes over the data. */
+export const ekfac: TwoPass<Able> = {
+  name: "ekfac",
+  first: kfac,
+  prepare: bases,
+  second: (constants, { blocks }) => inBases(constants.slice(0, 2 * blocks.length))
+}
