@@ -8,16 +8,17 @@
 import * as tf from "@tensorflow/tfjs"
 import { Effect } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
-import { Conditional, Device, Network, Params, Score } from "../src/index.ts"
+import { Device, Network } from "../src/index.ts"
 import { type ActivationName, activationNames, activations } from "./oracle/activations.ts"
-import { type Case, makeCase, sameSide } from "./oracle/cases.ts"
+import { type Case, makeCase } from "./oracle/cases.ts"
 import { gaussian } from "./oracle/likelihoods.ts"
-import { axpy, dot, flatten, frobenius, norm, slope, type Vector } from "./oracle/linear.ts"
-import { blocks, jacobian, jvp, type OracleNetwork, outputs, size, vjp } from "./oracle/network.ts"
+import { axpy, dot, frobenius, norm, type Vector } from "./oracle/linear.ts"
+import { jacobian, jvp, type OracleNetwork, outputs, size, vjp } from "./oracle/network.ts"
 import { generator } from "./oracle/random.ts"
+import { differenceOrder, linearMaps, smoothDirection, terms } from "./support/linearMaps.ts"
 import { dyadic, dyadicCase, eps32, ratio, vectorError, worst } from "./support/measure.ts"
 import { sharedLaws, sharedScore, sharedTerms } from "./support/sharedScore.ts"
-import { devices, runWith, subject } from "./support/subject.ts"
+import { devices, runWith } from "./support/subject.ts"
 
 /** C = 2, and a middle layer without bias. */
 const network = (name: ActivationName): OracleNetwork => ({
@@ -36,64 +37,6 @@ const columns = 3
 
 const problem = (name: ActivationName): Case =>
   dyadicCase(makeCase(gaussian(1), name, 11, network(name), examples))
-
-/** The terms in a chain through the layers. */
-const terms = (net: OracleNetwork): number =>
-  blocks(net).reduce((sum, { bias, inputs }) => sum + inputs + (bias ? 1 : 0), 0)
-
-const batchOf = ({ X, net }: Case) => ({
-  x: Float32Array.from(flatten(X)),
-  examples: X.length,
-  features: net.features,
-  indices: Float64Array.from(X.keys())
-})
-
-/** What one linearisation on the device gives for some tangents v and cotangents w `[K, N, C]`. */
-const linearMaps = (c: Case, vs: ReadonlyArray<Vector>, w: Float32Array, columns: number) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const { conditional, params, tangent } = subject(c)
-      const device = yield* Device
-      const map = yield* Conditional.linearize(yield* Conditional.load(conditional, params), batchOf(c))
-      const scores = yield* map.backprop(w, columns)
-      const written = yield* device.compute("gradients", (keep) =>
-        scores.layers.map((layer) => keep(Score.gradients(layer, 0, columns)))
-      )
-      const layers = yield* device.read("gradients", written)
-      return {
-        z: map.outputs.z,
-        jvs: yield* Effect.forEach(vs, (v) => map.pushforward(tangent(v))),
-        sum: yield* Conditional.sumScores(scores),
-        /** The gradient of column k at example n. */
-        gradient: (k: number, n: number): Vector => {
-          const row = k * c.X.length + n
-          return scores.layers.flatMap(({ block }, l) => {
-            const width = block.rows * block.columns
-            return Array.from(layers[l]!.subarray(row * width, (row + 1) * width))
-          })
-        }
-      }
-    })
-  )
-
-/**
- * Steps h and directions v for central differences in float32. They lose eps |z| / h to rounding, and h^2 |z'''| / 6 to
- * truncation: with |v| of order 5 and h from 2^-3 to 2^-6 truncation is 30 times rounding at the last step and the next
- * order, h^2 / 20 of it, small at the first. v is dyadic, so theta +- h v are exact; it crosses no kink.
- */
-const steps = [2 ** -3, 2 ** -4, 2 ** -5, 2 ** -6]
-
-const smoothDirection = (c: Case): Vector => {
-  const random = generator(5)
-  for (let length = 5; ; length *= 0.98) {
-    const v = dyadic(
-      random.direction(size(c.net)).map((entry) => length * entry),
-      6
-    )
-    const ends = steps.flatMap((h) => [axpy(c.theta, h, v), axpy(c.theta, -h, v)])
-    if (sameSide(c, [c.theta, ...ends])) return v
-  }
-}
 
 for (const [deviceName, device] of Object.entries(devices)) {
   const run = runWith(device)
@@ -226,28 +169,10 @@ for (const [deviceName, device] of Object.entries(devices)) {
 
         it("L7: central differences of the outputs meet J v with order 2.0 +- 0.1; control: J v off by 1 % does not", async () => {
           const direction = smoothDirection(c)
-          const { conditional, x } = subject(c)
           const {
             jvs: [exact]
           } = await run(linearMaps(c, [direction], w, columns))
-          const at = (h: number) =>
-            Conditional.predict(
-              conditional,
-              Params.make(conditional.network.space, axpy(theta, h, direction)),
-              x
-            )
-          const quotients = await run(
-            Effect.forEach(steps, (h) =>
-              Effect.zipWith(at(h), at(-h), (up, down) =>
-                axpy(up, -1, down).map((change) => change / (2 * h))
-              )
-            ).pipe(Effect.scoped)
-          )
-          const order = (scaled: number) =>
-            slope(
-              steps,
-              quotients.map((q) => norm(axpy(q, -scaled, exact!)))
-            )
+          const order = await run(differenceOrder(c, direction, exact!))
           expect(Math.abs(order(1) - 2)).toBeLessThanOrEqual(0.1)
           expect(Math.abs(order(1.01) - 2)).toBeGreaterThan(0.1)
         })

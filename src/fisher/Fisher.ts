@@ -29,7 +29,7 @@ export {
   sampledSums,
   secondPass
 } from "./Estimate.ts"
-export { restrict, scale, sum } from "./internal/algebra.ts"
+export { operator, restrict, scale, sum } from "./internal/algebra.ts"
 export {
   eigenvalues,
   logDeterminant,

@@ -9,19 +9,36 @@ import type { Key } from "../random/Key.ts"
 import type { Init } from "./Init.ts"
 import type { ParamBlock } from "./ParamSpace.ts"
 import type { Score } from "./Score.ts"
+import type { Form, Shape } from "./Shape.ts"
 
-/** A layer as the user writes it: it learns its input size from its place in the network. */
-export interface Layer<Name extends string> {
+/**
+ * A layer as the user writes it: it learns the shape of its input from its place in the network.
+ *
+ * `Takes` and `Gives` let the compiler refuse a layer in the wrong place; where they are left open, only the network's constructor
+ * does.
+ */
+export interface Layer<
+  Name extends string,
+  Takes extends Form = Form,
+  Gives extends Form | "same" = Form | "same"
+> {
   readonly _tag: "Layer"
-  /** What the network's signature says of it, such as `"dense(64)"`. */
+  /**
+   * What the network's signature says of it, such as `"dense(64)"`: all of its options that change the function. Snapshots and the
+   * types tell networks apart by it.
+   */
   readonly name: Name
+  /** What it must be given; absent where it can be either. */
+  readonly takes?: Takes
+  /** What it gives; `"same"` is what it was given. */
+  readonly gives?: Gives
   /** *Throws* `ShapeMismatch`, `InvalidArgument`. */
-  readonly build: (inputs: number) => BuiltLayer
+  readonly build: (input: Shape) => BuiltLayer
 }
 
 /** A layer of known sizes. */
 export interface BuiltLayer {
-  readonly outputs: number
+  readonly output: Shape
   /** The matrix that its parameters are, if it has any. */
   readonly shape?: Pick<ParamBlock, "rows" | "columns" | "bias">
   /** First values of its parameters, `[rows, columns]`; a pure function of the key. */

@@ -34,6 +34,8 @@ export interface Likelihood {
   readonly name: string
   /** How many numbers a y is, for C outputs. */
   readonly labelSize: (outputs: number) => number
+  /** How many different y there are, for C outputs: `Infinity` for a density. Draws of one y then collapse to one column. */
+  readonly support: (outputs: number) => number
   /** How many columns the factor S has, for C outputs. */
   readonly columns: (outputs: number) => number
   /** Why a network of C outputs cannot feed this likelihood, or nothing. */

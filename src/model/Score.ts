@@ -9,6 +9,7 @@
  * A layer knows this form and no structure; a structure knows this form and no layer.
  */
 import * as tf from "@tensorflow/tfjs"
+import { sumOf } from "../tensor/Device.ts"
 import type { Layout, ParamBlock, ParamSpace } from "./ParamSpace.ts"
 
 /** Gradients [K, N, in(+1), out] as the sums over T positions of abar[n, t] g[k, n, t]^T. Tensors of the stage that made it. */
@@ -61,32 +62,65 @@ export const stackedCotangent = ({ cotangent }: OuterScore): tf.Tensor2D =>
 export const summedGradient = (score: OuterScore): tf.Tensor2D =>
   tf.matMul(augmentedInput(score), tf.sum(score.cotangent, 0), true, false)
 
+/** The columns `[from, to)` of the cotangents side by side, `[N T, (to - from) out]`. */
+const columnsAcross = ({ cotangent }: OuterScore, from: number, to: number): tf.Tensor2D => {
+  const [, rows, out] = cotangent.shape
+  return tf
+    .transpose(tf.slice(cotangent, [from, 0, 0], [to - from, rows, out]), [1, 0, 2])
+    .reshape([rows, (to - from) * out])
+}
+
+/**
+ * The gradients of one example n for the columns `[from, to)`, side by side: `[in(+1), (to - from) out]`.
+ *
+ * One product for each example: tfjs's batched product is many times slower.
+ */
+const gradientsOfExample = (score: OuterScore, from: number, to: number): ((n: number) => tf.Tensor2D) => {
+  const { block, input, positions } = score
+  const examples = input.shape[0] / positions
+  const ones = block.bias ? [tf.ones([examples, 1, positions])] : []
+  const inputs =
+    input.shape[1] > 0 ? [tf.transpose(input.reshape([examples, positions, input.shape[1]]), [0, 2, 1])] : []
+  const abar = tf.concat([...inputs, ...ones], 1).reshape<tf.Tensor2D>([examples * block.rows, positions])
+  const g = columnsAcross(score, from, to)
+  return (n) =>
+    tf.matMul(
+      tf.slice(abar, [n * block.rows, 0], [block.rows, positions]),
+      tf.slice(g, [n * positions, 0], [positions, (to - from) * block.columns])
+    )
+}
+
 /**
  * Every gradient written out for the columns `[from, to)`, `[(to - from) N, P_layer]`.
  * Cost: (to - from) N P_layer floats.
  */
 export const gradients = (score: OuterScore, from: number, to: number): tf.Tensor2D => {
-  const abar = augmentedInput(score)
   const columns = to - from
   const [, rows, out] = score.cotangent.shape
-  const examples = rows / score.positions
-  const g = tf.slice(score.cotangent, [from, 0, 0], [columns, rows, out])
   const size = score.block.rows * score.block.columns
   if (score.positions === 1) {
+    const g = tf.slice(score.cotangent, [from, 0, 0], [columns, rows, out])
     return tf
-      .mul(abar.reshape([1, rows, -1, 1]), g.reshape([columns, rows, 1, out]))
+      .mul(augmentedInput(score).reshape([1, rows, -1, 1]), g.reshape([columns, rows, 1, out]))
       .reshape([columns * rows, size])
   }
-  const a4 = abar.reshape([1, examples, score.positions, -1]).tile([columns, 1, 1, 1])
+  const examples = rows / score.positions
+  const ofExample = gradientsOfExample(score, from, to)
   return tf
-    .matMul(a4, g.reshape([columns, examples, score.positions, out]), true, false)
+    .transpose(
+      tf
+        .concat(Array.from({ length: examples }, (_, n) => ofExample(n)))
+        .reshape([examples, score.block.rows, columns, out]),
+      [2, 0, 1, 3]
+    )
     .reshape([columns * examples, size])
 }
 
 /**
  * `sum_{k,n} gradient^2`, elementwise, `[in(+1), out]`.
  *
- * With one position it is (abar^2)^T (sum_k g^2): one product, and no gradient is written out.
+ * With one position it is (abar^2)^T (sum_k g^2): one product, and no gradient is written out. With more, the gradients of one
+ * example are there at a time.
  */
 export const summedSquares = (score: OuterScore): tf.Tensor2D => {
   if (score.positions === 1) {
@@ -94,10 +128,9 @@ export const summedSquares = (score: OuterScore): tf.Tensor2D => {
   }
   const columns = score.cotangent.shape[0]
   const { rows, columns: out } = score.block
-  const perColumn = Array.from({ length: columns }, (_, k) =>
-    tf.sum(tf.square(gradients(score, k, k + 1)), 0)
-  )
-  return tf.addN(perColumn).reshape<tf.Tensor2D>([rows, out])
+  const ofExample = gradientsOfExample(score, 0, columns)
+  const squares = sumOf(score.input.shape[0] / score.positions, (n) => tf.square(ofExample(n)))
+  return tf.sum(squares.reshape([rows, columns, out]), 1)
 }
 
 /** `(1/T) sum_{n,t} abar abar^T`, `[in(+1), in(+1)]`: N times the Kronecker factor A (K-FAC, expand). */

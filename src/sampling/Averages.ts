@@ -3,15 +3,15 @@
  *
  * All of them are means over examples, summed in float64 over blocks of fixed size in the order of the data.
  */
-import { Effect, Schema, type Scope, Stream } from "effect"
-import {
+import { Effect, type Scope, Stream } from "effect"
+import type {
   EmptyData,
-  type InvalidArgument,
-  type InvalidLabel,
-  type MissingLabels,
+  InvalidArgument,
+  InvalidLabel,
+  MissingLabels,
   NonFinite,
-  type ShapeMismatch,
-  type TensorFailure
+  ShapeMismatch,
+  TensorFailure
 } from "../Errors.ts"
 import { type Batch, type Labels, type Matrix, table } from "../model/Batch.ts"
 import {
@@ -27,18 +27,13 @@ import {
 } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
 import type { Params } from "../model/Params.ts"
-import { attempt, decode, firstNonFinite, NonNegativeInt, PositiveInt } from "../Options.ts"
+import { attempt } from "../Options.ts"
 import type { Device } from "../tensor/Device.ts"
-import { blocks, defaultBlockSize, rebatch } from "./Blocks.ts"
-import { type DataError, DataSource } from "./DataSource.ts"
+import { defaultBlockSize, mean, PassOptions, rebatch } from "./Blocks.ts"
+import type { DataError, DataSource } from "./DataSource.ts"
 import * as Draws from "./Draws.ts"
 
-/** `blockSize`: examples in a block, 256 unless said. `pass`: which pass of the source, 0 unless said. */
-export const PassOptions = Schema.Struct({
-  blockSize: Schema.optionalKey(PositiveInt),
-  pass: Schema.optionalKey(NonNegativeInt)
-})
-export type PassOptions = typeof PassOptions.Type
+export { PassOptions } from "./Blocks.ts"
 
 export type AverageError = DataError | TensorFailure | EmptyData | InvalidArgument | NonFinite | ShapeMismatch
 
@@ -48,48 +43,6 @@ export interface LossGradient<S extends string> {
   readonly loss: number
   readonly gradient: Cotangent.Cotangent<S>
 }
-
-const noData = (name: string): EmptyData =>
-  new EmptyData({
-    what: name,
-    message: `The data source ${name} gave no example. An average needs at least one.`
-  })
-
-/** The mean over one pass of what `block` gives for each block; its arrays are summed in order. */
-const mean = Effect.fnUntraced(function* <E, R>(
-  options: PassOptions,
-  length: number,
-  block: (batch: Batch) => Effect.Effect<ArrayLike<number>, E, R>
-): Effect.fn.Return<Float64Array, E | DataError | EmptyData | InvalidArgument, R | DataSource> {
-  const { blockSize = defaultBlockSize, pass = 0 } = yield* Effect.fromResult(decode(PassOptions, options))
-  const source = yield* DataSource
-  const total = yield* blocks({ size: blockSize, pass }).pipe(
-    Stream.mapEffect((batch) =>
-      block(batch).pipe(
-        Effect.map((values) => ({ examples: batch.examples, values })),
-        Effect.tap(Effect.yieldNow)
-      )
-    ),
-    Stream.runFold(
-      () => ({ examples: 0, values: new Float64Array(length) }),
-      (sum, { examples, values }) => {
-        for (let i = 0; i < length; i++) sum.values[i] = sum.values[i]! + values[i]!
-        sum.examples += examples
-        return sum
-      }
-    )
-  )
-  if (total.examples === 0) return yield* noData(source.name)
-  const means = total.values.map((value) => value / total.examples)
-  const index = firstNonFinite(means)
-  if (index < 0) return means
-  return yield* new NonFinite({
-    what: "mean",
-    index,
-    value: String(means[index]),
-    message: `A mean over the data is ${means[index]}. The outputs or the labels are too far apart for float64: scale them down.`
-  })
-})
 
 const labelsOf = <S extends string>({ likelihood, network }: Conditional<S>, batch: Batch) =>
   checkedLabels(likelihood, network.outputs, batch)

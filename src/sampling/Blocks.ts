@@ -5,10 +5,10 @@
  * average over the data has the same bits for any batch size of the source and any concurrency.
  */
 import { Effect, Schema, Stream } from "effect"
-import type { InvalidArgument } from "../Errors.ts"
+import { EmptyData, type InvalidArgument, NonFinite } from "../Errors.ts"
 import type { Batch } from "../model/Batch.ts"
-import { decode, PositiveInt } from "../Options.ts"
-import { batches, type DataError, type DataSource } from "./DataSource.ts"
+import { decode, firstNonFinite, NonNegativeInt, PositiveInt } from "../Options.ts"
+import { batches, type DataError, DataSource } from "./DataSource.ts"
 import { concatenate, slice } from "./internal/rows.ts"
 
 /** How many examples a block has unless said. */
@@ -56,3 +56,57 @@ export const blocks = (options: {
   readonly pass: number
 }): Stream.Stream<Batch, DataError, DataSource> =>
   batches(options.pass).pipe(rebatch(options.size), Stream.rechunk(1))
+
+/** `blockSize`: examples in a block, 256 unless said. `pass`: which pass of the source, 0 unless said. */
+export const PassOptions = Schema.Struct({
+  blockSize: Schema.optionalKey(PositiveInt),
+  pass: Schema.optionalKey(NonNegativeInt)
+})
+export type PassOptions = typeof PassOptions.Type
+
+const noData = (name: string): EmptyData =>
+  new EmptyData({
+    what: name,
+    message: `The data source ${name} gave no example. An average needs at least one.`
+  })
+
+/**
+ * The mean over the examples of one pass, `[length]`: `block` gives the sum over the examples of each block, and these are added in
+ * the order of the data, in float64.
+ *
+ * *Fails*: as the source and `block` do; `EmptyData`, `InvalidArgument`, `NonFinite`.
+ */
+export const mean = Effect.fnUntraced(function* <E, R>(
+  options: PassOptions,
+  length: number,
+  block: (batch: Batch) => Effect.Effect<ArrayLike<number>, E, R>
+): Effect.fn.Return<Float64Array, E | DataError | EmptyData | InvalidArgument | NonFinite, R | DataSource> {
+  const { blockSize = defaultBlockSize, pass = 0 } = yield* Effect.fromResult(decode(PassOptions, options))
+  const source = yield* DataSource
+  const total = yield* blocks({ size: blockSize, pass }).pipe(
+    Stream.mapEffect((batch) =>
+      block(batch).pipe(
+        Effect.map((values) => ({ examples: batch.examples, values })),
+        Effect.tap(Effect.yieldNow)
+      )
+    ),
+    Stream.runFold(
+      () => ({ examples: 0, values: new Float64Array(length) }),
+      (sum, { examples, values }) => {
+        for (let i = 0; i < length; i++) sum.values[i] = sum.values[i]! + values[i]!
+        sum.examples += examples
+        return sum
+      }
+    )
+  )
+  if (total.examples === 0) return yield* noData(source.name)
+  const means = total.values.map((value) => value / total.examples)
+  const index = firstNonFinite(means)
+  if (index < 0) return means
+  return yield* new NonFinite({
+    what: "mean",
+    index,
+    value: String(means[index]),
+    message: `A mean over the data is ${means[index]}. The outputs or the labels are too far apart for float64: scale them down.`
+  })
+})

@@ -8,6 +8,7 @@ import { Data, Result } from "effect"
 import { InvalidArgument, type InvalidLabel, ShapeMismatch } from "../Errors.ts"
 import type { Batch } from "../model/Batch.ts"
 import type { Outputs } from "../model/Conditional.ts"
+import { collapsed } from "./internal/collapse.ts"
 
 export type Draws = Data.TaggedEnum<{
   /** y_k with weights w_k >= 0 that sum to 1 over k for each example. */
@@ -27,6 +28,25 @@ export type Draws = Data.TaggedEnum<{
 }>
 
 export const { $match: match, Cotangents, Labels } = Data.taggedEnum<Draws>()
+
+/**
+ * The same rule in as few columns as it has different y: draws of an example that are equal become one, whose weight is the sum of
+ * theirs.
+ *
+ * *Math*: exact, so the Fisher of M draws from a support of C labels costs at most min(M, C) columns; a block has as many columns as
+ * the most that an example has, and the other examples weight 0 in the rest. Draws of a density, and columns that are no labels,
+ * stay as they are; so do draws that are malformed, which `cotangents` refuses. *Cost*: K N labelSize.
+ */
+export const collapse = (draws: Draws, { batch: { examples }, likelihood, size }: Outputs): Draws => {
+  if (draws._tag !== "Labels" || likelihood.support(size) === Number.POSITIVE_INFINITY) return draws
+  const { columns, labels, weights } = draws
+  const labelSize = likelihood.labelSize(size)
+  const rows = columns * examples
+  const whole = Number.isSafeInteger(columns) && columns >= 1
+  if (!whole || weights.length !== rows || labels.length !== rows * labelSize) return draws
+  const fewer = collapsed(draws, examples, labelSize)
+  return fewer.columns === columns ? draws : Labels(fewer)
+}
 
 /**
  * The cotangents `[K, N, C]` to pull back: `sqrt(w) grad_z log p(y|z)` for labels.

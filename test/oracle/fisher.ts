@@ -15,6 +15,7 @@ import {
   matvec,
   meanMatrix,
   type Rows,
+  scale,
   transpose,
   type Vector,
   zeros
@@ -129,13 +130,13 @@ export const kl = (
 
 export interface KfacFactor {
   readonly block: Block
-  /** (1/N) sum_n abar abar^T. */
+  /** (1/N) sum_n (1/T) sum_t abar abar^T: the mean over positions. */
   readonly A: Matrix
-  /** (1/N) sum_n E_y[g g^T], g the cotangent at the layer's output. */
+  /** (1/N) sum_n sum_t E_y[g g^T], g the cotangent at the layer's output: the sum over positions. */
   readonly G: Matrix
 }
 
-/** The factors of every dense layer when E_y[score score^T] of example n is `covariance(n)`. */
+/** The factors of every layer when E_y[score score^T] of example n is `covariance(n)`; with T positions in the expand form. */
 const factorsWith = (
   net: OracleNetwork,
   theta: Vector,
@@ -146,11 +147,18 @@ const factorsWith = (
   const samples = X.map((x) => units.map((unit) => layerInputsAndCotangents(net, theta, x, unit)))
   return blocks(net).map((block, l) => ({
     block,
-    A: meanMatrix(X.length, (n) => congruence([samples[n]![0]![l]!.input], [[1]])),
+    A: meanMatrix(X.length, (n) =>
+      meanMatrix(block.positions, (t) => congruence([samples[n]![0]![l]!.inputs[t]!], [[1]]))
+    ),
     G: meanMatrix(X.length, (n) =>
-      congruence(
-        samples[n]!.map((rows) => rows[l]!.cotangent),
-        covariance(n)
+      scale(
+        block.positions,
+        meanMatrix(block.positions, (t) =>
+          congruence(
+            samples[n]!.map((rows) => rows[l]!.cotangents[t]!),
+            covariance(n)
+          )
+        )
       )
     )
   }))

@@ -8,7 +8,13 @@ import {
   sampledKfacFactors
 } from "./fisher.ts"
 import { type Check, ekfacOf, factorsOf, fisherOf, loss } from "./fixture-quantities.ts"
-import type { Fixture, MeanFactors, SampledFixture } from "./fixtures.ts"
+import type {
+  ConvolutionFixture,
+  Fixture,
+  MeanFactors,
+  PerceptronFixture,
+  SampledFixture
+} from "./fixtures.ts"
 import {
   diagonal,
   eigenvalues,
@@ -61,23 +67,39 @@ const sampled = ({ X, likelihood, net, theta }: Fixture, expected: SampledFixtur
 const storedFactors = ({ kfac, net }: Fixture): ReadonlyArray<KfacFactor> =>
   blocks(net).map((block, l) => ({ block, A: kfac.factors[l]!.A, G: kfac.factors[l]!.G }))
 
-/** Where the file keeps our parameter i: its kernels are [out, in] where ours are [in, out]. */
+/**
+ * Where the file keeps our parameter i. Its weights are [out, in], in a convolution [out, channel, kernel row, kernel column]; and
+ * where an image was flattened, [out, channel, row, column].
+ */
 const placesInFile = (net: OracleNetwork): ReadonlyArray<number> =>
-  blocks(net).flatMap(({ inputs, offset, size: length, units }) =>
-    Array.from({ length }, (_, k) =>
-      k < inputs * units ? offset + (k % units) * inputs + Math.floor(k / units) : offset + k
+  blocks(net).flatMap(({ inputs, layer, offset, size: length, units }) => {
+    const own = net.layers[layer]!
+    const taps = own.kind === "conv2d" ? own.kernel[0] * own.kernel[1] : pixelsBefore(net, layer)
+    const channels = inputs / taps
+    const inFile = (i: number) => (i % channels) * taps + Math.floor(i / channels)
+    return Array.from({ length }, (_, k) =>
+      k < inputs * units ? offset + (k % units) * inputs + inFile(Math.floor(k / units)) : offset + k
     )
-  )
+  })
 
-export const compare: ReadonlyArray<readonly [what: string, check: Check]> = [
+/** How many pixels the image has that was flattened right before this layer, or an activation before it; 1 where none was. */
+const pixelsBefore = ({ layers, ...net }: OracleNetwork, layer: number): number => {
+  for (let l = layer - 1; l >= 0 && layers[l]!.kind !== "dense"; l--) {
+    if (layers[l]!.kind !== "conv2d") continue
+    return blocks({ ...net, layers }).find((block) => block.layer === l)!.positions
+  }
+  return 1
+}
+
+/** What every file holds. */
+export const compareAll: ReadonlyArray<readonly [what: string, check: Check]> = [
   [
-    "outputs and Jacobians",
-    ({ X, jacobian: expected, net, outputs: z, theta }) => [
+    "the outputs",
+    ({ X, net, outputs: z, theta }) => [
       relativeError(
         X.map((x) => outputs(net, theta, x)),
         z
-      ),
-      ...X.map((x, n) => relativeError(jacobian(net, theta, x), expected[n]!))
+      )
     ]
   ],
   [
@@ -141,6 +163,29 @@ export const compare: ReadonlyArray<readonly [what: string, check: Check]> = [
   ],
   ["the EKFAC matrix's product, solve and norms", (f) => operator(ekfacOf(f), f, f.ekfac)],
   [
+    "the loss and its gradient",
+    (f) => [
+      relativeError(loss(f, f.theta), f.natural_gradient_step.loss_before),
+      relativeError(gradient(f.net, f.likelihood, f.theta, f.X, f.Y), f.natural_gradient_step.grad)
+    ]
+  ],
+  [
+    "the number of parameters and its order",
+    (f) => [relativeError(size(f.net), f.theta.length), relativeError(placesInFile(f.net), f.permutation)]
+  ]
+]
+
+type Checks<F> = ReadonlyArray<readonly [what: string, check: (fixture: F) => ReadonlyArray<number>]>
+
+/** What the files of fully connected networks hold. */
+export const compare: Checks<PerceptronFixture> = [
+  ...compareAll,
+  [
+    "the Jacobians",
+    ({ X, jacobian: expected, net, theta }) =>
+      X.map((x, n) => relativeError(jacobian(net, theta, x), expected[n]!))
+  ],
+  [
     "the tangent kernel J J^T",
     ({ X, net, ntk, theta }) => {
       const J = X.map((x) => jacobian(net, theta, x))
@@ -153,17 +198,17 @@ export const compare: ReadonlyArray<readonly [what: string, check: Check]> = [
         )
       )
     }
-  ],
+  ]
+]
+
+/** What the file of the convolution holds. */
+export const compareConvolution: Checks<ConvolutionFixture> = [
+  ...compareAll,
   [
-    "the loss and its gradient",
-    (f) => [
-      relativeError(loss(f, f.theta), f.natural_gradient_step.loss_before),
-      relativeError(gradient(f.net, f.likelihood, f.theta, f.X, f.Y), f.natural_gradient_step.grad)
+    "the diagonal of the empirical Fisher",
+    ({ X, Y, empirical_fisher: expected, likelihood, net, theta }) => [
+      relativeError(diagonal(empiricalFisher(net, likelihood, theta, X, Y)), expected.diag)
     ]
-  ],
-  [
-    "the number of parameters and its order",
-    (f) => [relativeError(size(f.net), f.theta.length), relativeError(placesInFile(f.net), f.permutation)]
   ]
 ]
 

@@ -47,19 +47,19 @@ const key = Key.make(0)
 export const uniformAt = (round: number, example: number, draw: number, slot: number): number =>
   Key.uniform(Key.fold(Key.fold(key, round), example), draw, slot)
 
-/** Outputs that no network gave: z for some examples of the data. */
-export const outputsOf = (likelihood: Likelihood.Likelihood, size: number, z: Float32Array): Outputs => {
-  const examples = z.length / size
+/** Outputs that no network gave: z for some examples of the data, the first unless their indices are said. */
+export const outputsOf = (
+  likelihood: Likelihood.Likelihood,
+  size: number,
+  z: Float32Array,
+  indices = Float64Array.from({ length: z.length / size }, (_, n) => n)
+): Outputs => {
+  const made: Array<Likelihood.Distribution> = []
   return {
-    batch: {
-      x: new Float32Array(0),
-      examples,
-      features: 0,
-      indices: Float64Array.from({ length: examples }, (_, n) => n)
-    },
+    batch: { x: new Float32Array(0), examples: z.length / size, features: 0, indices },
     likelihood,
     z,
     size,
-    distribution: (n) => likelihood.at(z.subarray(n * size, (n + 1) * size))
+    distribution: (n) => (made[n] ??= likelihood.at(z.subarray(n * size, (n + 1) * size)))
   }
 }

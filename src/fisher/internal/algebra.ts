@@ -1,12 +1,22 @@
 /** Fishers made of Fishers: multiples, sums, and the part of one layer. */
-import { Result, Schema } from "effect"
+import { Effect, Result, Schema } from "effect"
 import { dual } from "effect/Function"
 import { type InvalidArgument, type NonFinite, ShapeMismatch } from "../../Errors.ts"
+import type { Operator } from "../../linalg/Operator.ts"
 import { block as blockSpace, mismatch } from "../../model/ParamSpace.ts"
 import { attempt, decode, NonNegative } from "../../Options.ts"
 import type { Operation, Structure } from "../Structure.ts"
 import { finite } from "./checked.ts"
 import { type Fisher, make } from "./value.ts"
+
+/** F as a linear operator, for `StochasticTrace`, `Lanczos` and `ConjugateGradient`. */
+export const operator = <S extends string>(self: Fisher<S, "apply">): Operator => ({
+  size: self.space.size,
+  apply: (vectors) =>
+    Effect.sync(() =>
+      vectors.map((vector) => new Float64Array(self.operations.apply(new Float32Array(vector))))
+    )
+})
 
 const ScaleOptions = Schema.Struct({ factor: NonNegative })
 

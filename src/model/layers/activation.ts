@@ -1,6 +1,7 @@
 /** Layers that apply one function to every number: what their files share. */
 import * as tf from "@tensorflow/tfjs"
 import type { Layer } from "../Layer.ts"
+import type { Form } from "../Shape.ts"
 
 export interface ElementwiseFunction {
   readonly value: (x: tf.Tensor2D) => tf.Tensor2D
@@ -9,11 +10,15 @@ export interface ElementwiseFunction {
 }
 
 /** A layer without parameters that applies `f` to every number. *Cost*: N in evaluations of f and of f'. */
-export const activation = <const Name extends string>(name: Name, f: ElementwiseFunction): Layer<Name> => ({
+export const activation = <const Name extends string>(
+  name: Name,
+  f: ElementwiseFunction
+): Layer<Name, Form, "same"> => ({
   _tag: "Layer",
   name,
-  build: (inputs) => ({
-    outputs: inputs,
+  gives: "same",
+  build: (input) => ({
+    output: input,
     forward: (_, input) => f.value(input),
     linearize: ({ input }) => {
       const output = f.value(input)

@@ -3,10 +3,10 @@ import * as tf from "@tensorflow/tfjs"
 import { Schema } from "effect"
 import { ShapeMismatch } from "../../Errors.ts"
 import { decodeOrThrow, PositiveInt } from "../../Options.ts"
-import { normal } from "../../random/Distributions.ts"
-import { type Key, uniform } from "../../random/Key.ts"
-import { type Init, variance } from "../Init.ts"
-import type { BuiltLayer, Layer, LayerPoint, LinearizedLayer, Weights } from "../Layer.ts"
+import { variance } from "../Init.ts"
+import type { BuiltLayer, Layer, LayerPoint, LinearizedLayer } from "../Layer.ts"
+import { sizeOf } from "../Shape.ts"
+import { affine, drawn, product } from "./affine.ts"
 
 export interface DenseOptions {
   /** Whether b is there; true unless said. */
@@ -31,12 +31,14 @@ export type DenseName<Units extends number, Options extends DenseOptions> = Opti
 export const dense = <const Units extends number, const Options extends DenseOptions = {}>(
   units: Units,
   options?: Options
-): Layer<DenseName<Units, Options>> => {
+): Layer<DenseName<Units, Options>, "numbers", "numbers"> => {
   const { bias = true } = decodeOrThrow(Dense, { units, ...options })
   return {
     _tag: "Layer",
     name: (bias ? `dense(${units})` : `dense(${units}, no bias)`) as DenseName<Units, Options>,
-    build: (inputs) => build(inputs, units, bias)
+    takes: "numbers",
+    gives: "numbers",
+    build: (input) => build(sizeOf(input), units, bias)
   }
 }
 
@@ -50,28 +52,12 @@ const build = (inputs: number, outputs: number, bias: boolean): BuiltLayer => {
     })
   }
   return {
-    outputs,
+    output: outputs,
     shape: { rows: inputs + (bias ? 1 : 0), columns: outputs, bias },
-    initialise: (key, init) => initialise(key, init, inputs, outputs, bias),
+    initialise: (key, init) => drawn(key, variance(init, inputs, outputs), inputs, outputs, bias),
     forward: (weights, input) => affine(input, weights!),
     linearize
   }
-}
-
-const initialise = (key: Key, init: Init, inputs: number, outputs: number, bias: boolean): Float32Array => {
-  const values = new Float32Array((inputs + (bias ? 1 : 0)) * outputs)
-  const scale = Math.sqrt(variance(init, inputs, outputs))
-  for (let i = 0; i < inputs * outputs; i++) values[i] = scale * normal(uniform(key, i, 0))
-  return values
-}
-
-/** tfjs's kernels do not all take tensors without numbers, so an input of no features (a density) is a case of its own. */
-const product = (a: tf.Tensor2D, kernel: tf.Tensor2D): tf.Tensor2D =>
-  kernel.shape[0] === 0 ? tf.zeros([a.shape[0], kernel.shape[1]]) : tf.matMul(a, kernel)
-
-const affine = (input: tf.Tensor2D, { kernel, bias }: Weights): tf.Tensor2D => {
-  const s = product(input, kernel)
-  return bias === undefined ? s : tf.add(s, bias)
 }
 
 const linearize = ({ block, input, weights }: LayerPoint): LinearizedLayer => {

@@ -6,6 +6,8 @@ import { sigmoid } from "./sigmoid.ts"
 import { softplus } from "./softplus.ts"
 import { tanh } from "./tanh.ts"
 
+export { conv2d } from "./conv2d.ts"
 export { dense } from "./dense.ts"
+export { flatten } from "./flatten.ts"
 
 export const activations = { gelu, identity, relu, sigmoid, softplus, tanh } as const

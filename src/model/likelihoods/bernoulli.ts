@@ -43,6 +43,7 @@ const at = (logits: ArrayLike<number>): Distribution => {
 export const bernoulli: Likelihood = {
   name: "bernoulli",
   labelSize: (outputs) => outputs,
+  support: (outputs) => 2 ** outputs,
   columns: (outputs) => outputs,
   misfit: () => undefined,
   invalid: (y, _, example) => {

@@ -82,6 +82,7 @@ const at = (z: ArrayLike<number>): Distribution => {
 export const categorical: Likelihood = {
   name: "categorical",
   labelSize: () => 1,
+  support: (outputs) => outputs,
   columns: (outputs) => outputs - 1,
   misfit: (outputs) =>
     outputs >= 2

@@ -40,6 +40,7 @@ export const gaussian = (options: typeof GaussianOptions.Type): Likelihood => {
   return {
     name: `gaussian(variance ${variance})`,
     labelSize: (outputs) => outputs,
+    support: () => Number.POSITIVE_INFINITY,
     columns: (outputs) => outputs,
     misfit: () => undefined,
     invalid: (y, _, example) => {

@@ -9,6 +9,7 @@ import * as tf from "@tensorflow/tfjs"
 import "@tensorflow/tfjs-backend-wasm"
 import type { Kernels, Real } from "../../kernels/Kernels.ts"
 import { reference } from "../../kernels/reference.ts"
+import { copyKernels } from "./copies.ts"
 import { makeCurrent } from "./current.ts"
 
 /** The name of our backend in tfjs's registry. */
@@ -48,6 +49,7 @@ const register = async (): Promise<void> => {
   tf.copyRegisteredKernels("wasm", wasmBackend)
   replaceKernel("BatchMatMul", matMul)
   replaceKernel("_FusedMatMul", fusedMatMul)
+  for (const [name, kernel] of Object.entries(copyKernels)) replaceKernel(name, kernel)
   tf.registerBackend(wasmBackend, () => instance, 0)
 }
 
