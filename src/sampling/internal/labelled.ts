@@ -1,0 +1,52 @@
+/** Draws of y, of equal weight, from uniform numbers that a sampler chooses. */
+import { Effect } from "effect"
+import type { Outputs } from "../../model/Conditional.ts"
+import { fold, type Key, make as makeKey } from "../../random/Key.ts"
+import { type Draws, Labels } from "../Draws.ts"
+import type { Sampler } from "../Sampler.ts"
+import { fits } from "./fits.ts"
+
+/** The uniform numbers in (0, 1) of one example: the one that its draw takes at a slot. */
+export type Uniforms = (draw: number, slot: number) => number
+
+/** Where a sum or a difference of uniform numbers rounds to 1: quantile functions are finite on the open interval alone. */
+export const largestBelowOne = 1 - 2 ** -53
+
+/** K draws for each example of a block, weight 1/K. `uniforms` is given the example's own key. */
+export const labelled = (
+  { batch: { examples, indices }, distribution, likelihood, size }: Outputs,
+  key: Key,
+  columns: number,
+  uniforms: (own: Key) => Uniforms
+): Draws => {
+  const labelSize = likelihood.labelSize(size)
+  const labels = new Float64Array(columns * examples * labelSize)
+  for (let n = 0; n < examples; n++) {
+    const uniform = uniforms(fold(key, indices[n]!))
+    const own = distribution(n)
+    for (let k = 0; k < columns; k++) {
+      let slot = 0
+      labels.set(
+        own.sample(() => uniform(k, slot++)),
+        (k * examples + n) * labelSize
+      )
+    }
+  }
+  return Labels({ columns, labels, weights: new Float64Array(columns * examples).fill(1 / columns) })
+}
+
+/** The sampler that takes as many draws everywhere. */
+export const fixedSize = (
+  name: string,
+  { draws, seed }: { readonly draws: number; readonly seed: number },
+  uniforms: (own: Key) => Uniforms
+): typeof Sampler.Service => {
+  const key = makeKey(seed)
+  return {
+    name: `${name}(${draws} draws, seed ${seed})`,
+    draw: (outputs, round) =>
+      Effect.fromResult(fits(outputs, draws, round)).pipe(
+        Effect.map(() => labelled(outputs, fold(key, round), draws, uniforms))
+      )
+  }
+}
