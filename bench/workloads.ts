@@ -9,10 +9,12 @@ import {
   Fisher,
   Key,
   Likelihood,
+  MatrixFree,
   NaturalGradient,
   Network,
   Sampler,
-  Structure
+  Structure,
+  Tangent
 } from "../src/index.ts"
 
 /** One line of the table: a thing to time, on data that is ready. */
@@ -30,14 +32,19 @@ const samplers: Readonly<Record<string, Layer.Layer<Sampler, unknown>>> = {
 }
 
 const sizes = {
-  a: { examples: 1000, widths: [784, 64, 10], activation: Network.relu, structures: ["diagonal", "kfac"] },
+  a: {
+    examples: 1000,
+    widths: [784, 64, 10],
+    activation: Network.relu,
+    structures: ["diagonal", "quasiDiagonal", "kfac", "ekfac"]
+  },
   b: {
     examples: 1000,
     widths: [10, 32, 32, 3],
     activation: Network.tanh,
-    structures: ["dense", "diagonal", "kfac"]
+    structures: ["dense", "diagonal", "kfac", "ekfac", "gram"]
   },
-  d: { examples: 1024, widths: [784, 512, 512, 10], activation: Network.relu, structures: ["kfac"] }
+  d: { examples: 1024, widths: [784, 512, 512, 10], activation: Network.relu, structures: ["kfac", "ekfac"] }
 } as const
 
 const rowsOf = Effect.fnUntraced(function* (workload: keyof typeof sizes) {
@@ -65,6 +72,11 @@ const rowsOf = Effect.fnUntraced(function* (workload: keyof typeof sizes) {
       run: estimate(structure, layer)
     }))
   )
+  const v = Tangent.make(conditional.network.space, params.values)
+  const product = MatrixFree.apply(MatrixFree.make(conditional, params), v).pipe(
+    Effect.provide(Sampler.exact),
+    Effect.provideContext(data)
+  )
   const g = yield* gradient
   const fisher = yield* Fisher.estimate(conditional, params, Structure.kfac).pipe(
     Effect.provide(Sampler.exact),
@@ -76,6 +88,7 @@ const rowsOf = Effect.fnUntraced(function* (workload: keyof typeof sizes) {
   return [
     { workload, what: "gradient", sampler: "-", run: gradient },
     ...fishers,
+    { workload, what: "product", sampler: "exact", run: product },
     { workload, what: "solve cached", sampler: "exact", run: Effect.sync(solve) }
   ]
 })

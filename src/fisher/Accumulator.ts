@@ -5,9 +5,17 @@
  * workers, before and after a restart) and are combined in the order of the data give the bits of one walk over it.
  * `movingAverage` weighs the past down, examples and sums alike.
  */
-import { Effect, Result, Schema, type Scope } from "effect"
+
 import type * as tf from "@tensorflow/tfjs"
-import { EmptyData, InvalidArgument, NonFinite, ShapeMismatch, SnapshotMismatch, type TensorFailure } from "../Errors.ts"
+import { Effect, Result, Schema, type Scope } from "effect"
+import {
+  EmptyData,
+  InvalidArgument,
+  NonFinite,
+  ShapeMismatch,
+  type SnapshotMismatch,
+  type TensorFailure
+} from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Scores } from "../model/Score.ts"
@@ -60,9 +68,7 @@ export const empty = <S extends string, Op extends Operation>(
       message: `structure is ${shown(structure)}. Give one of Structure, such as Structure.kfac.`
     })
   }
-  const sizes = structure.moments(space).map(
-    matchMoment({ Sum: ({ size }) => size, Rows: () => 0 })
-  )
+  const sizes = structure.moments(space).map(matchMoment({ Sum: ({ size }) => size, Rows: () => 0 }))
   const numbers = sizes.reduce((sum, size) => sum + size, 0)
   if (numbers > mostNumbers) throw tooMany(structure.name, `${space.size} parameters`, numbers)
   return {
@@ -141,9 +147,7 @@ export interface Fold<S extends string, Op extends Operation> {
 }
 
 /** A fold from `start` on, whose arrays it leaves as they are. */
-export const fold = <S extends string, Op extends Operation>(
-  start: Accumulator<S, Op>
-): Fold<S, Op> => {
+export const fold = <S extends string, Op extends Operation>(start: Accumulator<S, Op>): Fold<S, Op> => {
   const { space, structure } = start
   const moments = structure.moments(space)
   const sums = start.sums.map((sum) => sum.slice())
@@ -210,7 +214,9 @@ export const movingAverage = <S extends string, Op extends Operation>(
     const { space, structure } = self
     const moments = structure.moments(space)
     const sums = moments.map((moment, i) =>
-      moment._tag === "Rows" ? weighedRows(self.sums[i]!, that.sums[i]!, decay) : weighedSum(self, that, i, decay)
+      moment._tag === "Rows"
+        ? weighedRows(self.sums[i]!, that.sums[i]!, decay)
+        : weighedSum(self, that, i, decay)
     )
     const numbers = sums.reduce((total, sum) => total + sum.length, 0)
     if (numbers > mostNumbers) return yield* Result.fail(tooMany(structure.name, "these examples", numbers))
@@ -262,7 +268,9 @@ const sameArrays = (self: ReadonlyArray<Float32Array>, that: ReadonlyArray<Float
   (self.length === that.length &&
     self.every((array, i) => {
       const other = that[i]!
-      return array === other || (array.length === other.length && array.every((value, j) => value === other[j]))
+      return (
+        array === other || (array.length === other.length && array.every((value, j) => value === other[j]))
+      )
     }))
 
 /**

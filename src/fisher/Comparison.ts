@@ -3,8 +3,8 @@ import { Result } from "effect"
 import { dual } from "effect/Function"
 import type { ShapeMismatch } from "../Errors.ts"
 import { mismatch } from "../model/ParamSpace.ts"
-import type { Fisher } from "./internal/value.ts"
 import { roundingFloor } from "./internal/damped.ts"
+import type { Fisher } from "./internal/value.ts"
 import type { SolveError } from "./Structure.ts"
 
 /** A compared with B. */
@@ -54,7 +54,9 @@ export const compare: {
 const condition = <S extends string>({ operations }: Comparable<S>): Result.Result<number, SolveError> =>
   Result.map(operations.eigenvalues(), (values) => {
     const largest = values.at(-1)!
-    return values[0]! > roundingFloor(values.length, largest, 0) ? largest / values[0]! : Number.POSITIVE_INFINITY
+    return values[0]! > roundingFloor(values.length, largest, 0)
+      ? largest / values[0]!
+      : Number.POSITIVE_INFINITY
   })
 
 const distances = (a: Float32Array, b: Float32Array): Omit<Comparison, "conditions"> => {

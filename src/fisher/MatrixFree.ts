@@ -25,7 +25,15 @@ import * as Cotangent from "../model/Cotangent.ts"
 import { mismatch, type ParamSpace, requireSame } from "../model/ParamSpace.ts"
 import type { Params } from "../model/Params.ts"
 import * as Tangent from "../model/Tangent.ts"
-import { attempt, decode, decodeOrThrow, NonNegative, NonNegativeInt, Positive, PositiveInt } from "../Options.ts"
+import {
+  attempt,
+  decode,
+  decodeOrThrow,
+  NonNegative,
+  NonNegativeInt,
+  Positive,
+  PositiveInt
+} from "../Options.ts"
 import { mean } from "../sampling/Blocks.ts"
 import type { DataError, DataSource } from "../sampling/DataSource.ts"
 import { cotangents } from "../sampling/Draws.ts"
@@ -126,7 +134,8 @@ const outputFisher = (columns: Float32Array, count: number, u: Float32Array, siz
   const out = new Float64Array(u.length)
   for (let row = 0; row < weights.length; row++) {
     const n = row % (u.length / size)
-    for (let c = 0; c < size; c++) out[n * size + c] = out[n * size + c]! + weights[row]! * columns[row * size + c]!
+    for (let c = 0; c < size; c++)
+      out[n * size + c] = out[n * size + c]! + weights[row]! * columns[row * size + c]!
   }
   return new Float32Array(out)
 }
@@ -167,9 +176,7 @@ export const apply = Effect.fn("MatrixFree.apply")(function* <S extends string>(
 ): Effect.fn.Return<Cotangent.Cotangent<S>, ProductError, Services> {
   yield* requireOwn(self, "tangent", [tangent])
   const [product] = yield* products(self, [tangent])
-  return yield* Effect.fromResult(
-    attempt<NonFinite>()(() => Cotangent.make(spaceOf(self), product!))
-  )
+  return yield* Effect.fromResult(attempt<NonFinite>()(() => Cotangent.make(spaceOf(self), product!)))
 })
 
 /**
@@ -243,15 +250,13 @@ export const solve = Effect.fn("MatrixFree.solve")(function* <S extends string, 
   self: MatrixFree<S>,
   cotangent: Cotangent.Cotangent<S>,
   options: typeof SolveOptions.Type & { readonly preconditioner?: Preconditioner<S, D> }
-): Effect.fn.Return<
-  Solution<S>,
-  ProductError | NotConverged | NotPositiveDefinite,
-  Services
-> {
+): Effect.fn.Return<Solution<S>, ProductError | NotConverged | NotPositiveDefinite, Services> {
   const { preconditioner, ...numbers } = options
-  const { damping, maxIterations = 1000, tolerance = 1e-5 } = yield* Effect.fromResult(
-    decode(SolveOptions, numbers)
-  )
+  const {
+    damping,
+    maxIterations = 1000,
+    tolerance = 1e-5
+  } = yield* Effect.fromResult(decode(SolveOptions, numbers))
   yield* requireOwn(self, "cotangent", [cotangent])
   const precondition =
     preconditioner === undefined
@@ -274,7 +279,10 @@ const preconditionWith = <S extends string, D extends Damping>(
   Result.map(Fisher.solve(fisher, gradient, damping), () => (residual) => {
     // Residuals may be far under or over the range of float32.
     const scale = residual.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1
-    const scaled = Cotangent.make(gradient.space, residual.map((value) => value / scale))
+    const scaled = Cotangent.make(
+      gradient.space,
+      residual.map((value) => value / scale)
+    )
     const { values } = Result.getOrThrow(Fisher.solve(fisher, scaled, damping))
     return new Float64Array(values).map((value) => value * scale)
   })

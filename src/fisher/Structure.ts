@@ -22,8 +22,8 @@ export { diagonal } from "./diagonal.ts"
 export { ekfac } from "./ekfac.ts"
 export { gram } from "./gram.ts"
 export { kfac } from "./kfac.ts"
-export { mixed } from "./mixed.ts"
 export type { Moment } from "./Moment.ts"
+export { mixed } from "./mixed.ts"
 export { quasiDiagonal } from "./quasiDiagonal.ts"
 
 export type SolveError = NotPositiveDefinite | NotConverged | NonFinite

@@ -12,7 +12,13 @@ import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
 import type { Kernels } from "../kernels/Kernels.ts"
 import { decompose } from "../linalg/SymmetricEigen.ts"
-import { augmentedInput, type OuterScore, type Score, stackedCotangent, summedSquares } from "../model/Score.ts"
+import {
+  augmentedInput,
+  type OuterScore,
+  type Score,
+  stackedCotangent,
+  summedSquares
+} from "../model/Score.ts"
 import { sumOfSquares, times } from "./internal/arrays.ts"
 import { outweighs, singular } from "./internal/damped.ts"
 import { once } from "./internal/lastOf.ts"
@@ -44,10 +50,18 @@ const rotate = (score: Score, a: Float32Array, g: Float32Array): OuterScore => {
   const [count, examples] = cotangent.shape
   const input: tf.Tensor2D = tf.matMul(augmentedInput(score), tf.tensor2d(a, [rows, rows]))
   const turned: tf.Tensor2D = tf.matMul(stackedCotangent(score), tf.tensor2d(g, [columns, columns]))
-  return { ...score, block: { ...block, bias: false }, input, cotangent: turned.reshape([count, examples, columns]) }
+  return {
+    ...score,
+    block: { ...block, bias: false },
+    input,
+    cotangent: turned.reshape([count, examples, columns])
+  }
 }
 
-const layersOf = (constants: ReadonlyArray<Float32Array>, { means, space }: Moments): ReadonlyArray<Rotated> =>
+const layersOf = (
+  constants: ReadonlyArray<Float32Array>,
+  { means, space }: Moments
+): ReadonlyArray<Rotated> =>
   space.blocks.map((block, i) => {
     const values = new Float64Array(means[i]!)
     const largest = values.reduce((most, value) => Math.max(most, value), 0)

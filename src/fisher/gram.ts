@@ -74,13 +74,21 @@ const throughRows = (kernels: Kernels, of: RowsOf) => {
   const gram = once(() => gramMatrix(kernels, of))
   const spectrum = once(() => decompose(kernels, { n: count, matrix: gram(), what }))
   /** The largest eigenvalue is at most the trace. */
-  const largest = once(() => Math.max(0, ...Array.from({ length: count }, (_, i) => gram()[i * (count + 1)]!)))
+  const largest = once(() =>
+    Math.max(0, ...Array.from({ length: count }, (_, i) => gram()[i * (count + 1)]!))
+  )
   const regular = (damping: number): Result.Result<void, NotPositiveDefinite> =>
     outweighs(damping, largest()) ? Result.succeed(undefined) : Result.fail(singular(what, 0, damping))
   const factor = lastOf((damping: number) =>
-    Result.flatMap(regular(damping), () => Cholesky.factor(kernels, { n: count, matrix: gram(), damping, what }))
+    Result.flatMap(regular(damping), () =>
+      Cholesky.factor(kernels, { n: count, matrix: gram(), damping, what })
+    )
   )
-  const power = (v: Float32Array, exponent: number, damping: number): Result.Result<Float32Array, SolveError> =>
+  const power = (
+    v: Float32Array,
+    exponent: number,
+    damping: number
+  ): Result.Result<Float32Array, SolveError> =>
     Result.gen(function* () {
       if (exponent < 0) yield* regular(damping)
       const { values, vectors } = yield* spectrum()
@@ -98,6 +106,7 @@ const throughRows = (kernels: Kernels, of: RowsOf) => {
       }),
     power,
     sample: (noise: Float32Array, damping: number) => power(noise, -0.5, damping),
+    frobeniusNorm: () => Math.sqrt(squares(gram())),
     spectralNorm: () => Result.map(spectrum(), ({ values }) => Math.max(0, values.at(-1) ?? 0)),
     logDeterminant: (damping: number) =>
       Result.map(
@@ -139,16 +148,22 @@ const operations = ({ kernels, means, space: { size } }: Moments) => {
   const rows = means[0]!
   const of: RowsOf = { rows, count: rows.length / size, size }
   const matrix = () => written(kernels, of)
-  const norm = once(() =>
-    of.count < size ? Math.sqrt(squares(gramMatrix(kernels, of))) : Math.sqrt(sumOfSquares(matrix()))
+  // The smaller of B B^T and B^T B, once something needs it.
+  const through = once(() =>
+    of.count < size
+      ? throughRows(kernels, of)
+      : blockOperations(kernels, size, [{ what, offset: 0, size, matrix: matrix() }])
   )
   return {
-    ...(of.count < size
-      ? throughRows(kernels, of)
-      : blockOperations(kernels, size, [{ what, offset: 0, size, matrix: matrix() }])),
+    solve: (g: Float32Array, damping: number) => through().solve(g, damping),
+    power: (v: Float32Array, exponent: number, damping: number) => through().power(v, exponent, damping),
+    sample: (noise: Float32Array, damping: number) => through().sample(noise, damping),
+    spectralNorm: () => through().spectralNorm(),
+    logDeterminant: (damping: number) => through().logDeterminant(damping),
+    eigenvalues: () => through().eigenvalues(),
+    frobeniusNorm: () => through().frobeniusNorm(),
     apply: (v: Float32Array) => new Float32Array(back(of, along(of, v))),
     trace: () => sumOfSquares(rows),
-    frobeniusNorm: () => norm(),
     diagonal: () => {
       const out = new Float64Array(size)
       for (let at = 0; at < rows.length; at++) out[at % size] = out[at % size]! + rows[at]! * rows[at]!
@@ -190,7 +205,12 @@ export const gram: Structure<Exclude<Operation, "factoredSolve">> = {
           "give fewer draws, a smaller blockSize or Structure.kfac"
       )
     }
-    return [tf.concat(layers.map((layer) => gradients(layer, 0, columns)), 1)]
+    return [
+      tf.concat(
+        layers.map((layer) => gradients(layer, 0, columns)),
+        1
+      )
+    ]
   },
   operations: (moments) => {
     const { restrict, ...rest } = operations(moments)

@@ -114,7 +114,11 @@ const writeKronecker = (
 const inEigenbasis = (kernels: Kernels, { a, block, g }: Layer): Result.Result<Rotated, SolveError> => {
   const { columns, layer, rows } = block
   const side = (n: number, matrix: Float32Array, name: string) =>
-    decompose(kernels, { n, matrix: new Float64Array(matrix), what: `K-FAC factor ${name} of layer ${layer}` })
+    decompose(kernels, {
+      n,
+      matrix: new Float64Array(matrix),
+      what: `K-FAC factor ${name} of layer ${layer}`
+    })
   return Result.map(Result.all([side(rows, a, "A"), side(columns, g, "G")]), ([left, right]) => {
     // The factors are positive semidefinite: an eigenvalue below 0 is rounding.
     const values = new Float64Array(rows * columns)

@@ -10,7 +10,16 @@ import { blockLayout, type Layout } from "../model/ParamSpace.ts"
 import type { BlockScores } from "../model/Score.ts"
 import { merged } from "./internal/arrays.ts"
 import { isTwoPass } from "./internal/twoPass.ts"
-import type { AnyStructure, Moments, Operation, Operations, OperationsOf, SolveError, Structure, TwoPass } from "./Structure.ts"
+import type {
+  AnyStructure,
+  Moments,
+  Operation,
+  Operations,
+  OperationsOf,
+  SolveError,
+  Structure,
+  TwoPass
+} from "./Structure.ts"
 
 type Mixed<Parts extends ReadonlyArray<AnyStructure<never>>> =
   Parts[number] extends Structure<never>
@@ -134,7 +143,11 @@ const twoPass = (parts: ReadonlyArray<AnyStructure<never>>, name: string): TwoPa
       const at = ranges(firsts, space)
       const prepared = parts.map((part, i) =>
         isTwoPass(part)
-          ? part.prepare({ kernels, means: means.slice(at[i]!.from, at[i]!.to), space: blockLayout(space, i) })
+          ? part.prepare({
+              kernels,
+              means: means.slice(at[i]!.from, at[i]!.to),
+              space: blockLayout(space, i)
+            })
           : Result.succeed<ReadonlyArray<Float32Array>>([])
       )
       return Result.map(Result.all(prepared), (each) => each.flat())

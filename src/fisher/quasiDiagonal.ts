@@ -56,7 +56,9 @@ const unitOf = (
 ): Unit => {
   const top = Math.sqrt(squares[0]!)
   // By Cauchy-Schwarz M_0i is 0 where M_00 is, and D_i is at least 0; what rounding breaks of it is set right.
-  const c = cross.map((value, i) => (i === 0 ? top : top === 0 ? 0 : Math.sign(value) * Math.min(Math.abs(value) / top, Math.sqrt(squares[i]!))))
+  const c = cross.map((value, i) =>
+    i === 0 ? top : top === 0 ? 0 : Math.sign(value) * Math.min(Math.abs(value) / top, Math.sqrt(squares[i]!))
+  )
   const rest = squares.map((value, i) => (i === 0 ? 0 : Math.max(0, value - c[i]! * c[i]!)))
   return { layer, at, squares, c, rest }
 }

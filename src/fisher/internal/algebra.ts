@@ -25,7 +25,9 @@ const withMeans = <S extends string, Op extends Operation>(
   means: ReadonlyArray<Float32Array>,
   examples = self.examples
 ): Result.Result<Fisher<S, Op>, NonFinite> =>
-  Result.map(Result.all(means.map((mean) => finite(mean, "moment"))), () => make({ ...self, means, examples }))
+  Result.map(Result.all(means.map((mean) => finite(mean, "moment"))), () =>
+    make({ ...self, means, examples })
+  )
 
 /**
  * c F, such as N F for the information of N examples. *Fails*: `InvalidArgument` for a factor that is no finite number of at least 0;
@@ -70,7 +72,8 @@ export const sum: {
     self: Fisher<S, Op | "sum">,
     that: Fisher<S, Op | "sum">
   ): Result.Result<Fisher<S, Op | "sum">, ShapeMismatch | NonFinite> => {
-    const other = mismatch("other Fisher", self.space, that.space) ?? otherStructure(self.structure, that.structure)
+    const other =
+      mismatch("other Fisher", self.space, that.space) ?? otherStructure(self.structure, that.structure)
     if (other !== undefined) return Result.fail(other)
     return withMeans(self, self.operations.sum(that.means), self.examples + that.examples)
   }
@@ -107,9 +110,12 @@ export const restrict: {
     self: Fisher<S, Op | "restrict">,
     block: I
   ): Result.Result<Fisher<`${S}, block ${I}`, Op | "restrict">, InvalidArgument> =>
-    Result.map(attempt<InvalidArgument>()(() => blockSpace(self.space, block)), (space) => {
-      const { means, structure } = self.operations.restrict(block)
-      // A structure's restriction can do what the structure can: `Operations.restrict` says so.
-      return make({ ...self, space, means, structure: structure as Structure<Op | "restrict"> })
-    })
+    Result.map(
+      attempt<InvalidArgument>()(() => blockSpace(self.space, block)),
+      (space) => {
+        const { means, structure } = self.operations.restrict(block)
+        // A structure's restriction can do what the structure can: `Operations.restrict` says so.
+        return make({ ...self, space, means, structure: structure as Structure<Op | "restrict"> })
+      }
+    )
 )

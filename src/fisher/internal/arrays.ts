@@ -61,7 +61,8 @@ export const merged = (lists: ReadonlyArray<Float64Array>): Float64Array => {
 }
 
 /** Every number of an array times the factor. */
-export const times = (values: Float32Array, factor: number): Float32Array => values.map((value) => factor * value)
+export const times = (values: Float32Array, factor: number): Float32Array =>
+  values.map((value) => factor * value)
 
 /** The sums of two lists of arrays, entry by entry. */
 export const added = (

@@ -1,5 +1,5 @@
 import { Result, Schema } from "effect"
-import { InvalidArgument, NonFinite } from "../../Errors.ts"
+import { type InvalidArgument, NonFinite } from "../../Errors.ts"
 import { decode, firstNonFinite, NonNegative } from "../../Options.ts"
 
 /** The values, or why they are no result. */

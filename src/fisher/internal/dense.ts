@@ -49,7 +49,11 @@ export const blockOperations = (kernels: Kernels, parameters: number, blocks: Re
   const spectra = blocks.map((block) => once(() => eigenbasis(kernels, block)))
   const values = once(() =>
     Result.map(
-      Result.all(blocks.map(({ matrix, size, what }) => eigenvalues(kernels, { n: size, matrix: new Float64Array(matrix), what }))),
+      Result.all(
+        blocks.map(({ matrix, size, what }) =>
+          eigenvalues(kernels, { n: size, matrix: new Float64Array(matrix), what })
+        )
+      ),
       merged
     )
   )
@@ -115,7 +119,10 @@ interface Eigenbasis {
   readonly vectors: Float64Array
 }
 
-const eigenbasis = (kernels: Kernels, { matrix, size, what }: DenseBlock): Result.Result<Eigenbasis, SolveError> =>
+const eigenbasis = (
+  kernels: Kernels,
+  { matrix, size, what }: DenseBlock
+): Result.Result<Eigenbasis, SolveError> =>
   decompose(kernels, { n: size, matrix: new Float64Array(matrix), what })
 
 /** U (S + damping I)^exponent U^T v. */
@@ -132,7 +139,8 @@ const powerIn = (
     return Result.fail(singular(what, values[0]!, damping))
   }
   const rotated = new Float64Array(n)
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) rotated[j] = rotated[j]! + vectors[i * n + j]! * v[i]!
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < n; j++) rotated[j] = rotated[j]! + vectors[i * n + j]! * v[i]!
   for (let j = 0; j < n; j++) rotated[j] = rotated[j]! * (Math.max(0, values[j]!) + damping) ** exponent
   const out = new Float64Array(n)
   for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) out[i] = out[i]! + vectors[i * n + j]! * rotated[j]!

@@ -1,9 +1,10 @@
 /**
  * Sums that do not depend on where they are cut.
  *
- * A sum is kept as two float64 numbers, the rounded sum and what rounding took from it. Together they are exact as long as the
- * terms span fewer than 2^100 (terms of float32 that matter span far fewer), so adding is associative to the last bit: parts that
- * were summed apart give the bits of one long sum.
+ * A sum is kept as two float64 numbers, the rounded sum and what rounding took from it. Together they are exact while every partial
+ * sum stays under 2^105 times the last bit of the smallest term: for a million float32 numbers, while their sizes differ by less than
+ * 2^60. So adding is associative to the last bit, and parts that were summed apart give the bits of one long sum. Terms farther apart
+ * leave an error of 2^-105 of the largest partial sum, in the second number.
  *
  * *Source*: Dekker 1971; Knuth, The Art of Computer Programming, volume 2, section 4.2.2, theorem B.
  */
