@@ -2,7 +2,8 @@
  * A sampler of one's own in a few lines: stratified draws for a categorical head.
  *
  * The uniform number behind draw k of K is taken from the k-th of K equal parts of (0, 1), so that the draws of an example cover its
- * classes more evenly. The estimate stays unbiased; the program measures its error beside that of as many independent draws.
+ * classes more evenly. The estimate stays unbiased; the program measures its error beside that of as many independent draws. (For any
+ * likelihood `Sampler.stratified` does it.)
  */
 import { Effect, type Layer } from "effect"
 import {

@@ -95,7 +95,8 @@ const run = async (problem: Problem, options: Run) => {
     const means = yield* Effect.forEach(Object.values(structures), (structure) =>
       Effect.map(
         Fisher.estimate(conditional, params, structure, { blockSize, concurrency, pass, round }),
-        (fisher) => fisher.means
+        // Rows come in the order of the blocks: what they are the square root of is compared.
+        (fisher) => (structure.name === "gram" ? [Fisher.toDense(fisher)] : fisher.means)
       )
     )
     const { gradient, loss } = yield* Conditional.lossAndGradient(conditional, params, { blockSize, pass })

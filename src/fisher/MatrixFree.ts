@@ -36,7 +36,7 @@ import {
 } from "../Options.ts"
 import { mean } from "../sampling/Blocks.ts"
 import type { DataError, DataSource } from "../sampling/DataSource.ts"
-import { cotangents } from "../sampling/Draws.ts"
+import { collapse, cotangents } from "../sampling/Draws.ts"
 import { Sampler, type SamplerError } from "../sampling/Sampler.ts"
 import type { Device } from "../tensor/Device.ts"
 import type { Damping } from "./Damping.ts"
@@ -108,7 +108,7 @@ const overData = Effect.fnUntraced(function* <S extends string, E, R>(
     Effect.gen(function* () {
       const linearization = yield* linearize(loaded, batch)
       const { outputs } = linearization
-      const draws = yield* sampler.draw(outputs, round)
+      const draws = collapse(yield* sampler.draw(outputs, round), outputs)
       const columns = yield* Effect.fromResult(cotangents(draws, outputs))
       return yield* block(linearization, columns, draws.columns)
     }).pipe(Effect.scoped)

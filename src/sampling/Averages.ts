@@ -29,7 +29,7 @@ import * as Cotangent from "../model/Cotangent.ts"
 import type { Params } from "../model/Params.ts"
 import { attempt } from "../Options.ts"
 import type { Device } from "../tensor/Device.ts"
-import { defaultBlockSize, mean, PassOptions, rebatch } from "./Blocks.ts"
+import { defaultBlockSize, mean, type PassOptions, rebatch } from "./Blocks.ts"
 import type { DataError, DataSource } from "./DataSource.ts"
 import * as Draws from "./Draws.ts"
 

@@ -1,5 +1,5 @@
-/** Samplers like `Sampler.monteCarlo` that may be wrong in one way, for controls, and draws without a network. */
-import { Effect, Layer } from "effect"
+/** The samplers by name, others that may be wrong in one way, for controls, and draws without a network. */
+import { Effect, Layer, Result } from "effect"
 import { Draws, Key, type Likelihood, Sampler } from "../../src/index.ts"
 import type { Outputs } from "../../src/model/Conditional.ts"
 
@@ -63,3 +63,49 @@ export const outputsOf = (
     distribution: (n) => (made[n] ??= likelihood.at(z.subarray(n * size, (n + 1) * size)))
   }
 }
+
+export interface Size {
+  readonly draws: number
+  readonly seed: number
+}
+
+/** Every sampler that draws at random, with this number of draws: `untilPrecise` is asked for more than it can have. */
+export const samplers: Readonly<Record<string, (size: Size) => Layer.Layer<Sampler, unknown>>> = {
+  monteCarlo: Sampler.monteCarlo,
+  stratified: Sampler.stratified,
+  antithetic: Sampler.antithetic,
+  curvaturePropagation: Sampler.curvaturePropagation,
+  untilPrecise: ({ draws, seed }) => Sampler.untilPrecise({ relativeError: 1e-6, maxDraws: draws, seed })
+}
+
+/** Draws for these outputs at a round. */
+export const drawn = (sampler: Layer.Layer<Sampler, unknown>, outputs: Outputs, round = 0): Draws.Draws =>
+  Effect.runSync(Sampler.use((service) => service.draw(outputs, round)).pipe(Effect.provide(sampler)))
+
+/** (1/N) sum over the draws of w score score^T, `[C, C]`. */
+export const meanFisher = (draws: Draws.Draws, outputs: Outputs): Float64Array => {
+  const { size } = outputs
+  const cotangents = Result.getOrThrow(Draws.cotangents(draws, outputs))
+  const sum = new Float64Array(size * size)
+  for (let row = 0; row < cotangents.length; row += size) {
+    for (let i = 0; i < size; i++)
+      for (let j = 0; j < size; j++) sum[i * size + j]! += cotangents[row + i]! * cotangents[row + j]!
+  }
+  return sum.map((value) => value / outputs.batch.examples)
+}
+
+/** The estimates of the mean output Fisher at the rounds 0, 1, ...; the draws may be those for other outputs, which is wrong. */
+export const fishers = (
+  sampler: Layer.Layer<Sampler, unknown>,
+  outputs: Outputs,
+  count: number,
+  drawnFor = outputs
+): ReadonlyArray<Float64Array> =>
+  Effect.runSync(
+    Sampler.use((service) =>
+      Effect.forEach(
+        Array.from({ length: count }, (_, round) => round),
+        (round) => Effect.map(service.draw(drawnFor, round), (draws) => meanFisher(draws, outputs))
+      )
+    ).pipe(Effect.provide(sampler))
+  )

@@ -1,10 +1,12 @@
 /**
  * What the sampling distribution of a Monte-Carlo Fisher is, from enumeration: X_e = (1/NM) sum of N M independent terms
- * u_i u_j, and S = |F_hat - F|^2 over all entries.
+ * u_i u_j, and S = |F_hat - F|^2 over all entries. For draws that are not independent, the mean of S at the outputs, from
+ * the joint distribution of two draws.
  */
 import type { Case } from "../oracle/cases.ts"
 import { scoreGradientAt } from "../oracle/fisher.ts"
-import { congruence, dot, type Matrix, matvec, type Vector } from "../oracle/linear.ts"
+import type { OracleLikelihood } from "../oracle/likelihoods.ts"
+import { congruence, dot, flatten, type Matrix, matvec, norm, type Vector } from "../oracle/linear.ts"
 import { jacobian, outputs } from "../oracle/network.ts"
 
 interface Term {
@@ -80,4 +82,68 @@ export const relativeSpread = (c: Case, M: number): number => {
     for (const [m, b] of terms.entries()) variance += 2 * (n === m ? M * (M - 1) : M * M) * cross(a, b)
   }
   return Math.sqrt(variance) / total
+}
+
+/** Where in (0, 1) each value of a slot comes from: a y is made of one value for each uniform number that it takes. */
+type Slot = ReadonlyArray<readonly [from: number, to: number]>
+
+/** Of a categorical one slot, its classes in order; of a Bernoulli C slots, where 1 comes before 0. */
+const slotsOf = (likelihood: OracleLikelihood, z: Vector): ReadonlyArray<Slot> => {
+  if (likelihood.name === "categorical") {
+    let from = 0
+    return [likelihood.support(z).map(({ probability }) => [from, (from += probability)] as const)]
+  }
+  return Array.from(z, (logit) => {
+    const p = 1 / (1 + Math.exp(-logit))
+    return [
+      [p, 1],
+      [0, p]
+    ] as const
+  })
+}
+
+/** The probability that two draws of one example have the values a and b at a slot. */
+type Joint = (slot: Slot, a: number, b: number) => number
+
+const overlap = ([a, b]: Slot[number], [c, d]: Slot[number]): number =>
+  Math.max(0, Math.min(b, d) - Math.max(a, c))
+
+/** Of u and 1 - u. */
+export const mirrored: Joint = (slot, a, b) => overlap(slot[a]!, [1 - slot[b]![1], 1 - slot[b]![0]])
+
+/** Of two different strata of K, each pair as likely: sum_{i != j} q_i(a) q_j(b) / (K (K - 1)). */
+export const twoStrata =
+  (K: number): Joint =>
+  (slot, a, b) => {
+    const shares = (value: number) =>
+      Array.from({ length: K }, (_, k) => K * overlap(slot[value]!, [k / K, (k + 1) / K]))
+    const [q, r] = [shares(a), shares(b)]
+    const total = (of: ReadonlyArray<number>) => of.reduce((sum, v) => sum + v, 0)
+    return (total(q) * total(r) - dot(q, r)) / (K * (K - 1))
+  }
+
+/** E|s s^T - Lambda|^2 = E|s|^4 - |Lambda|^2: the square error of one draw. */
+export const oneDraw = (likelihood: OracleLikelihood, z: Vector): number =>
+  likelihood.expectation(z, (y) => dot(likelihood.score(z, y), likelihood.score(z, y)) ** 2) -
+  norm(flatten(likelihood.fisher(z))) ** 2
+
+/** E<s s^T - Lambda, s' s'^T - Lambda> of two draws with this joint distribution. */
+export const pairCovariance = (likelihood: OracleLikelihood, z: Vector, joint: Joint): number => {
+  const slots = slotsOf(likelihood, z)
+  const support = likelihood.support(z).map(({ y }) => ({ y, score: likelihood.score(z, y) }))
+  let mean = 0
+  for (const a of support) {
+    for (const b of support) {
+      const probability = slots.reduce((product, slot, i) => product * joint(slot, a.y[i]!, b.y[i]!), 1)
+      mean += probability * dot(a.score, b.score) ** 2
+    }
+  }
+  return mean - norm(flatten(likelihood.fisher(z))) ** 2
+}
+
+/** The square error of one column S r, S [columns, C] and r random signs: (tr G)^2 + |G|^2 - 2 sum G_jj^2, G = S^T S. */
+export const oneSignColumn = (S: Matrix): number => {
+  const G = S.map((a) => S.map((b) => dot(a, b)))
+  const own = G.map((row, j) => row[j]!)
+  return own.reduce((a, b) => a + b, 0) ** 2 + norm(flatten(G)) ** 2 - 2 * dot(own, own)
 }

@@ -13,16 +13,17 @@ const Round = Schema.Struct({ round: NonNegativeInt })
 export const fits = (
   { batch, likelihood, size }: Outputs,
   draws: number,
-  round: number
+  round: number,
+  argument = "draws"
 ): Result.Result<void, InvalidArgument> =>
   Result.flatMap(decode(Round, { round }), () =>
     draws * batch.examples * Math.max(size, likelihood.labelSize(size)) <= mostNumbers
       ? Result.succeed(undefined)
       : Result.fail(
           new InvalidArgument({
-            argument: "draws",
+            argument,
             value: String(draws),
-            message: `draws is ${draws}, too many columns of ${size} outputs for a block of ${batch.examples} examples. Give fewer draws or a smaller blockSize.`
+            message: `${argument} is ${draws}, too many columns of ${size} outputs for a block of ${batch.examples} examples. Give fewer draws or a smaller blockSize.`
           })
         )
   )

@@ -24,12 +24,13 @@ export const labelled = (
   for (let n = 0; n < examples; n++) {
     const uniform = uniforms(fold(key, indices[n]!))
     const own = distribution(n)
-    for (let k = 0; k < columns; k++) {
-      let slot = 0
-      labels.set(
-        own.sample(() => uniform(k, slot++)),
-        (k * examples + n) * labelSize
-      )
+    let k = 0
+    let slot = 0
+    const next = () => uniform(k, slot++)
+    for (; k < columns; k++) {
+      slot = 0
+      const y = own.sample(next)
+      for (let i = 0; i < labelSize; i++) labels[(k * examples + n) * labelSize + i] = y[i]!
     }
   }
   return Labels({ columns, labels, weights: new Float64Array(columns * examples).fill(1 / columns) })

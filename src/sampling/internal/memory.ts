@@ -67,7 +67,8 @@ export const inMemory = (name: string, data: Examples, options: OrderOptions) =>
   const { batchSize = 256, shuffle } = decodeOrThrow(OrderOptions, options)
   const key = shuffle === undefined ? undefined : makeKey(shuffle.seed)
   return {
-    name,
+    // Sums of one order do not add to sums of another.
+    name: shuffle === undefined ? name : `${name}, shuffled by seed ${shuffle.seed}`,
     features: data.features,
     examples: data.examples,
     pass: (pass: number): Stream.Stream<Batch, DataError> =>

@@ -44,12 +44,10 @@ export const untilPrecise = (options: typeof UntilPreciseOptions.Type): typeof S
     name: `untilPrecise(relative error ${relativeError}, at most ${maxDraws} draws, seed ${seed})`,
     draw: (outputs, round) =>
       Effect.fromResult(
-        Result.gen(function* () {
-          yield* fits(outputs, 1, round)
+        // As many draws as may be, so that no block fails where the ones before it did not.
+        Result.map(fits(outputs, maxDraws, round, "maxDraws"), () => {
           const own = fold(key, round)
-          const draws = drawsNeeded(outputs, own, options)
-          yield* fits(outputs, draws, round)
-          return labelled(outputs, own, draws, independent)
+          return labelled(outputs, own, drawsNeeded(outputs, own, options), independent)
         })
       )
   }
@@ -58,9 +56,12 @@ export const untilPrecise = (options: typeof UntilPreciseOptions.Type): typeof S
 /** The pilot has at least so many draws over a block, and two for each example. */
 const leastPilot = 1024
 
+/** It ends at `maxDraws` for each example, or at so many over a block: about half a second. */
+const mostPilot = 2 ** 20
+
 /**
  * How far the pilot's mean squared score norm may be from tr F, which is known. Where the Fisher comes from labels that are drawn
- * seldom, a pilot that has missed them shows no variance: then it goes on.
+ * seldom, a pilot that has missed them shows no variance: then it goes on, and if it ends without them, `maxDraws` it is.
  */
 const tolerance = 0.25
 
@@ -76,7 +77,8 @@ const drawsNeeded = (
   const pilot = startPilot(outputs, key)
   let draws = Math.max(2, Math.ceil(leastPilot / examples))
   let found = pilot(draws)
-  while (Math.abs(found.trace - known.trace) > tolerance * known.trace && draws < maxDraws) {
+  while (Math.abs(found.trace - known.trace) > tolerance * known.trace) {
+    if (draws >= maxDraws || draws * examples >= mostPilot) return maxDraws
     draws *= 2
     found = pilot(draws)
   }
