@@ -18,6 +18,7 @@ import {
   Structure,
   Training
 } from "../src/index.ts"
+import type * as Layer from "../src/model/Layer.ts"
 
 type S = "784 > dense(64) > tanh > dense(10)"
 
@@ -65,11 +66,95 @@ describe("a network's type is its signature", () => {
     const layers = [Network.dense(64), Network.dense(10)]
     expect(Network.sequential(784, layers)).type.toBe<Network.Network<string>>()
   })
+  test("says the shape of an image, and every option of a convolution that is not the default", () => {
+    const image = { height: 28, width: 20, channels: 1 } as const
+    expect(
+      Network.sequential({ height: 28, width: 20, channels: 1 }, [
+        Network.conv2d({ filters: 8, kernel: 5, stride: [2, 1], padding: "same" }),
+        Network.relu,
+        Network.conv2d({
+          filters: 4,
+          kernel: [3, 2],
+          padding: [
+            [1, 0],
+            [2, 3]
+          ],
+          dilation: [1, 2],
+          bias: false
+        }),
+        Network.flatten,
+        Network.dense(10)
+      ])
+    ).type.toBe<
+      Network.Network<"28x20x1 > conv2d(8, 5x5, stride 2x1, padding same) > relu > conv2d(4, 3x2, padding 1:0x2:3, dilation 1x2, no bias) > flatten > dense(10)">
+    >()
+    expect(Network.sequential(image, [Network.conv2d({ filters: 2, kernel: 3, padding: [1, 2] })])).type.toBe<
+      Network.Network<"28x20x1 > conv2d(2, 3x3, padding 1:1x2:2)">
+    >()
+    expect(Network.sequential(image, [Network.conv2d({ filters: 2, kernel: 3, padding: 1 })])).type.toBe<
+      Network.Network<"28x20x1 > conv2d(2, 3x3, padding 1:1x1:1)">
+    >()
+  })
+  test("leaves the defaults of a convolution out, said or not", () => {
+    const image = { height: 5, width: 4, channels: 3 } as const
+    type Plain = Network.Network<"5x4x3 > conv2d(2, 3x3)">
+    const options = { filters: 2, kernel: 3 } as const
+    expect(Network.sequential(image, [Network.conv2d(options)])).type.toBe<Plain>()
+    expect(
+      Network.sequential(image, [
+        Network.conv2d({ ...options, stride: 1, padding: "valid", dilation: [1, 1], bias: true })
+      ])
+    ).type.toBe<Plain>()
+    expect(Network.sequential(image, [Network.conv2d({ ...options, padding: 0 })])).type.toBe<Plain>()
+    expect(Network.sequential(image, [Network.conv2d({ ...options, padding: [0, 0] })])).type.toBe<Plain>()
+  })
+  test("is open where an option of a convolution is known at run time alone", () => {
+    const some = 3 as number
+    const image = { height: 5, width: 4, channels: 3 } as const
+    expect(Network.sequential(image, [Network.conv2d({ filters: 2, kernel: some })])).type.toBe<
+      Network.Network<`5x4x3 > conv2d(2, ${number}x${number})`>
+    >()
+    expect(Network.sequential(image, [Network.conv2d({ filters: 2, kernel: 3, stride: some })])).type.toBe<
+      Network.Network<`5x4x3 > conv2d(2, 3x3${string})`>
+    >()
+    expect(
+      Network.sequential({ ...image, height: some }, [Network.conv2d({ filters: 2, kernel: 3 })])
+    ).type.toBe<Network.Network<`${number}x4x3 > conv2d(2, 3x3)`>>()
+  })
+  test("holds no layer where its input does not fit: numbers for an image, or an image for numbers", () => {
+    const image = { height: 5, width: 4, channels: 3 } as const
+    const convolution = Network.conv2d({ filters: 2, kernel: 3 })
+    expect(Network.sequential).type.not.toBeCallableWith(image, [convolution, Network.dense(2)])
+    expect(Network.sequential).type.not.toBeCallableWith(image, [convolution, Network.tanh, Network.dense(2)])
+    expect(Network.sequential).type.not.toBeCallableWith(image, [Network.dense(2)])
+    expect(Network.sequential).type.not.toBeCallableWith(60, [convolution])
+    expect(Network.sequential).type.not.toBeCallableWith(60, [Network.dense(60), convolution])
+    expect(Network.sequential).type.not.toBeCallableWith(image, [Network.flatten, convolution])
+    expect(Network.sequential).type.toBeCallableWith(image, [convolution, Network.flatten, Network.dense(2)])
+    expect(Network.sequential).type.toBeCallableWith(60, [Network.flatten, Network.dense(2)])
+  })
+  test("leaves a layer of one's own, whose type says nothing of images, to the constructor", () => {
+    const own = {} as Layer.Layer<"own">
+    const image = { height: 5, width: 4, channels: 3 } as const
+    expect(Network.sequential(image, [own, Network.dense(2)])).type.toBe<
+      Network.Network<"5x4x3 > own > dense(2)">
+    >()
+    expect(Network.sequential(60, [own, Network.conv2d({ filters: 2, kernel: 3 })])).type.toBe<
+      Network.Network<"60 > own > conv2d(2, 3x3)">
+    >()
+  })
   test("is made of layers alone", () => {
     expect(Network.sequential).type.not.toBeCallableWith(784, [Network.dense])
     expect(Network.sequential).type.not.toBeCallableWith(784, ["tanh"])
     expect(Network.sequential).type.not.toBeCallableWith("784", [Network.dense(2)])
+    expect(Network.sequential).type.not.toBeCallableWith([28, 28, 1], [Network.flatten, Network.dense(2)])
+    expect(Network.sequential).type.not.toBeCallableWith({ height: 28, width: 28 }, [Network.flatten])
     expect(Network.dense).type.not.toBeCallableWith("64")
+    expect(Network.conv2d).type.not.toBeCallableWith({ filters: 8 })
+    expect(Network.conv2d).type.not.toBeCallableWith({ filters: 8, kernel: [3] })
+    expect(Network.conv2d).type.not.toBeCallableWith({ filters: 8, kernel: 3, padding: "full" })
+    expect(Network.conv2d).type.not.toBeCallableWith({ filters: 8, kernel: 3, padding: [1, [2, 3]] })
+    expect(Network.conv2d).type.not.toBeCallableWith({ filters: 8, kernel: 3, groups: 2 })
     expect(Conditional.make).type.not.toBeCallableWith(network, "categorical")
   })
 })

@@ -2,7 +2,8 @@
  * The parameter space of a network: which numbers it has, and how they lie in one flat vector.
  *
  * The layout is tfjs's: layer after layer, a dense layer's kernel `[in, out]` row-major, then its bias `[out]`. So the block of a
- * dense layer is one row-major matrix `[in + 1, out]`, the bias its last row.
+ * dense layer is one row-major matrix `[in + 1, out]`, the bias its last row. That of a convolution is the same, with
+ * in = kernel height x kernel width x channels: tfjs's HWIO kernel, row-major.
  *
  * `S`, the network's signature, keeps the vectors of different networks apart. Of the three kinds of vector, `Params` are points,
  * a `Tangent` is a direction of movement (an update) and a `Cotangent` a linear function of one (a gradient). The Fisher maps
@@ -52,7 +53,8 @@ export const block = <S extends string, const I extends number>(
   space: ParamSpace<S>,
   index: I
 ): ParamSpace<`${S}, block ${I}`> => {
-  if (space.blocks[index] === undefined) {
+  // A text "0" names a property too, and so does "length".
+  if (!Number.isInteger(index) || space.blocks[index] === undefined) {
     throw new InvalidArgument({
       argument: "block",
       value: shown(index),

@@ -133,15 +133,33 @@ export const summedSquares = (score: OuterScore): tf.Tensor2D => {
   return tf.sum(squares.reshape([rows, columns, out]), 1)
 }
 
+/** How many rows a product sums over at once where positions make them many: a float32 sum of more loses digits. */
+const rowsAtOnce = 2 ** 12
+
+/** x^T x of rows `part(x)`, for `[rows, .]`. */
+const moment = (x: tf.Tensor2D, part: (rows: tf.Tensor2D) => tf.Tensor2D): tf.Tensor2D => {
+  const [rows, width] = x.shape
+  return sumOf(Math.ceil(rows / rowsAtOnce), (i) => {
+    const from = i * rowsAtOnce
+    const own = part(tf.slice(x, [from, 0], [Math.min(rowsAtOnce, rows - from), width]))
+    return tf.matMul(own, own, true, false)
+  })
+}
+
 /** `(1/T) sum_{n,t} abar abar^T`, `[in(+1), in(+1)]`: N times the Kronecker factor A (K-FAC, expand). */
 export const inputMoment = (score: OuterScore): tf.Tensor2D => {
-  const abar = augmentedInput(score)
-  const moment: tf.Tensor2D = tf.matMul(abar, abar, true, false)
-  return score.positions === 1 ? moment : tf.div<tf.Tensor2D>(moment, score.positions)
+  if (score.positions === 1) {
+    const abar = augmentedInput(score)
+    return tf.matMul(abar, abar, true, false)
+  }
+  return tf.div(
+    moment(score.input, (input) => augmentedInput({ ...score, input })),
+    score.positions
+  )
 }
 
 /** `sum_{k,n,t} g g^T`, `[out, out]`: N times the Kronecker factor G. */
 export const cotangentMoment = (score: OuterScore): tf.Tensor2D => {
   const g = stackedCotangent(score)
-  return tf.matMul(g, g, true, false)
+  return score.positions === 1 ? tf.matMul(g, g, true, false) : moment(g, (rows) => rows)
 }

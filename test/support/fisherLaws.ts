@@ -5,20 +5,7 @@ import { Accumulator, Conditional, Damping, Fisher, Params, Structure } from "..
 import { reference } from "../../src/kernels/reference.ts"
 import type { Case } from "../oracle/cases.ts"
 import { kl } from "../oracle/fisher.ts"
-import {
-  axpy,
-  diagonal,
-  dot,
-  eigenvalues,
-  frobenius,
-  type Matrix,
-  matvec,
-  norm,
-  type Rows,
-  slope,
-  trace,
-  type Vector
-} from "../oracle/linear.ts"
+import { axpy, diagonal, dot, frobenius, matvec, norm, slope, trace, type Vector } from "../oracle/linear.ts"
 import { size } from "../oracle/network.ts"
 import { generator } from "../oracle/random.ts"
 import { eps32, ratio, vectorError, worst } from "./measure.ts"
@@ -127,20 +114,32 @@ export const solveErrors = (c: Case, solves: ReadonlyArray<DampedSolve>, times: 
   return { forward: worst(each.map((e) => e.forward)), backward: worst(each.map((e) => e.backward)) }
 }
 
-/** Infinity unless m equals its transpose bit for bit; else how far its least eigenvalue is below 0, in n eps |m|. */
-export const flaw = (m: Matrix): number => {
-  if (m.some((row, i) => Array.from(row).some((value, j) => value !== m[j]![i])))
-    return Number.POSITIVE_INFINITY
-  const spectrum = eigenvalues(m)
-  return ratio(Math.max(0, -spectrum[0]!), m.length * eps32 * frobenius(m))
+/** B^T B of rows laid end to end, row-major. */
+const gramOf = (rowsFlat: ArrayLike<number>, width: number): Float64Array => {
+  const out = new Float64Array(width * width)
+  for (let at = 0; at < rowsFlat.length; at += width) {
+    for (let i = 0; i < width; i++) {
+      for (let j = 0; j < width; j++) out[i * width + j]! += rowsFlat[at + i]! * rowsFlat[at + j]!
+    }
+  }
+  return out
 }
 
+/** What a moment means: its sums, or of rows the sum of their outer products. */
+export const meaning = (moment: Structure.Moment, values: ArrayLike<number>): Float64Array =>
+  moment._tag === "Rows" ? gramOf(values, moment.width) : Float64Array.from(values)
+
+/** Moving averages in a structure: rows are kept, however little they weigh. */
+export const movingSteps = (name: string): number => (name === "gram" || name === "mixed" ? 200 : 10_000)
+
 /**
- * The Fisher of 10,000 moving averages with decay 0.95 over the examples one by one, and how far its moments are from the
- * weighted means of the last 1,000 (the weight of what is older is 5e-23), where the decay is `decay`.
+ * The Fisher of `steps` moving averages with decay 0.95 over the examples one by one, and how far its moments are from the
+ * weighted means of the last 1,000 (the weight of what is older is 5e-23), where the decay is `decay`. What takes two passes is
+ * averaged in its second, in the bases of all the examples.
  */
-export const movingFisher = async (c: Case, structure: Structure.Structure<Common>) => {
+export const movingFisher = async (c: Case, structure: Structure.AnyStructure<Common>, steps: number) => {
   const { conditional, params } = subject(c)
+  const single = (await estimate(c, structure)).structure
   const batch = (n: number) => ({
     x: Float32Array.from(c.X[n]!),
     examples: 1,
@@ -149,24 +148,27 @@ export const movingFisher = async (c: Case, structure: Structure.Structure<Commo
   })
   const parts = await runOn(c)(
     Effect.flatMap(Conditional.load(conditional, params), (loaded) =>
-      Effect.forEach([...c.X.keys()], (n) => blockSums(loaded, batch(n), structure, 0))
+      Effect.forEach([...c.X.keys()], (n) => blockSums(loaded, batch(n), single, 0))
     ).pipe(Effect.scoped)
   )
-  const steps = 10_000
   let average = parts[0]!
   for (let t = 1; t <= steps; t++) {
     average = Result.getOrThrow(Accumulator.movingAverage(average, parts[t % parts.length]!, 0.95))
   }
   const fisher = Result.getOrThrow(Accumulator.finish(average, reference))
+  const moments = single.moments(conditional.network.space)
   const error = (decay: number): number => {
     const weights = new Float64Array(parts.length)
-    for (let age = 0; age < 1000; age++) weights[(steps - age) % parts.length]! += decay ** age
+    for (let age = 0; age <= Math.min(steps, 1000); age++) {
+      weights[(steps - age) % parts.length]! += decay ** age
+    }
     const total = weights.reduce((a, b) => a + b, 0)
     return worst(
-      fisher.means.map((moment, m) => {
-        const zero: Float64Array = new Float64Array(moment.length)
-        const due = parts.reduce((sum, part, n) => axpy(sum, weights[n]! / total, part.sums[m]!), zero)
-        return vectorError(moment, due, eps32)
+      moments.map((moment, m) => {
+        const terms = parts.map((part) => meaning(moment, part.sums[m]!))
+        const zero: Float64Array = new Float64Array(terms[0]!.length)
+        const due = terms.reduce((sum, term, n) => axpy(sum, weights[n]! / total, term), zero)
+        return vectorError(meaning(moment, fisher.means[m]!), due, eps32)
       })
     )
   }
@@ -188,11 +190,3 @@ export const divergences = async (c: Case) => {
     back: kl(c.net, c.likelihood, other, c.theta, c.X)
   }
 }
-
-/** The matrix with the last bit of one entry off the diagonal changed; -m where it has none. */
-export const spoilt = (m: Matrix): Rows =>
-  m.map((row, i) =>
-    Float64Array.from(row, (value, j) =>
-      m.length === 1 ? -value : i === 0 && j === 1 ? value + 2 ** -60 + Math.abs(value) * 2 ** -23 : value
-    )
-  )

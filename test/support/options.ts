@@ -34,6 +34,10 @@ export const kinds = {
     values: [-1, Number.NaN, Number.POSITIVE_INFINITY, ...notNumbers],
     remedy: "Give a finite number of at least 0."
   },
+  finite: {
+    values: [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, ...notNumbers],
+    remedy: "Give a finite number."
+  },
   decay: {
     values: [-1, 1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, ...notNumbers],
     remedy: "Give a number from 0 to under 1."
@@ -49,6 +53,7 @@ const damping = Damping.absolute(1)
 const settings = { learningRate: 0.1, structure: Structure.kfac, damping }
 const estimate = (options: object, services?: Services) =>
   given(services)(Fisher.estimate(small, params, Structure.kfac, options))
+const accumulate = (options: object) => given()(Fisher.accumulate(small, params, Structure.kfac, options))
 const train = (options: object) =>
   given()(Training.run(small, params, { ...settings, ...options }).pipe(Stream.take(2), Stream.runDrain))
 const arraysWith = (options: object) =>
@@ -64,6 +69,9 @@ export const effectPlaces: ReadonlyArray<Place> = [
   ["Fisher.estimate", "concurrency", "positiveInt", (concurrency) => estimate({ concurrency })],
   ["Fisher.estimate", "pass", "nonNegativeInt", (pass) => estimate({ pass })],
   ["Fisher.estimate", "round", "nonNegativeInt", (round) => estimate({ round })],
+  ["Fisher.accumulate", "blockSize", "positiveInt", (blockSize) => accumulate({ blockSize })],
+  ["Fisher.accumulate", "from", "nonNegativeInt", (from) => accumulate({ from })],
+  ["Fisher.accumulate", "to", "positiveInt", (to) => accumulate({ to })],
   [
     "Conditional.gradient",
     "blockSize",
@@ -147,6 +155,23 @@ export const resultPlaces: ReadonlyArray<Place> = [
     "nonNegative",
     (value) => Fisher.solve(fisher, gradient, Damping.factored(value))
   ],
+  [
+    "Fisher.power",
+    "exponent",
+    "finite",
+    (exponent) => Fisher.power(fisher, gradient, { exponent, damping: 1 })
+  ],
+  [
+    "Fisher.power",
+    "damping",
+    "nonNegative",
+    (value) => Fisher.power(fisher, gradient, { exponent: 1, damping: value })
+  ],
+  ["Fisher.sample", "damping", "nonNegative", (value) => Fisher.sample(fisher, { damping: value, seed: 0 })],
+  ["Fisher.sample", "seed", "seed", (seed) => Fisher.sample(fisher, { damping: 1, seed })],
+  ["Fisher.sample", "draw", "nonNegativeInt", (draw) => Fisher.sample(fisher, { damping: 1, seed: 0, draw })],
+  ["Fisher.logDeterminant", "damping", "nonNegative", (value) => Fisher.logDeterminant(fisher, value)],
+  ["Fisher.scale", "factor", "nonNegative", (factor) => Fisher.scale(fisher, factor)],
   ["Accumulator.movingAverage", "decay", "decay", (decay) => Accumulator.movingAverage(sums, sums, decay)]
 ]
 

@@ -43,7 +43,7 @@ export const runOn =
 /** The library's Fisher in blocks of 3 examples, the last one smaller. */
 export const estimate = <Op extends Structure.Operation>(
   c: Case,
-  structure: Structure.Structure<Op>,
+  structure: Structure.AnyStructure<Op>,
   sampler: Layer.Layer<Sampler, unknown> = Sampler.exact
 ): Promise<Fisher.Fisher<string, Op>> => {
   const { conditional, params } = subject(c)

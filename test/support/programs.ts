@@ -11,11 +11,12 @@ import {
   Likelihood,
   Network,
   Sampler,
+  Structure,
   Tangent,
   Training
 } from "../../src/index.ts"
 import { params, small, space, x, y } from "./small.ts"
-import { structures as onePass } from "./structures.ts"
+import { structures as byName, type Common, mixture } from "./structures.ts"
 
 export type Program<E = unknown> = Effect.Effect<unknown, E, DataSource | Sampler | Device>
 
@@ -37,8 +38,19 @@ const linearized = <A, E, R>(use: (made: Linearized) => Effect.Effect<A, E, R>, 
 
 const cotangents = new Float32Array(16).fill(0.5)
 
-/** Every structure of one pass. */
-export const structures = Object.values(onePass)
+/** Every structure of one pass, and a mixture for so many layers. */
+export const onePass = (layers: number): ReadonlyArray<Structure.Structure<Common>> => [
+  ...Object.values(byName),
+  mixture<Common>(layers, [Structure.gram, Structure.quasiDiagonal]) as Structure.Structure<Common>
+]
+
+/** Every structure, for so many layers: those, and those of two passes. */
+export const everyStructure = (layers: number): ReadonlyArray<Structure.AnyStructure<Common>> => [
+  ...onePass(layers),
+  Structure.ekfac,
+  mixture<Common>(layers, [Structure.ekfac, Structure.kfac])
+]
+
 const settings = { learningRate: 0.05, damping: Damping.absolute(0.1), momentum: 0.5 }
 
 /** At these parameters. */
@@ -67,25 +79,33 @@ export const programs = (at: typeof params): Readonly<Record<string, Program>> =
   "Conditional.negativeLogLikelihood": Conditional.negativeLogLikelihood(small, at, { blockSize: 1 }),
   "Conditional.klDivergence": Conditional.klDivergence(small, at, params, { blockSize: 2 }),
   ...Object.fromEntries(
-    structures.flatMap((structure) => [
-      [
-        `Accumulator.reduce, ${structure.name}`,
-        linearized(
-          ({ backprop }) =>
-            Effect.flatMap(backprop(cotangents, 2), (scores) => Accumulator.reduce(structure, scores)),
-          at
-        )
-      ],
-      [`Fisher.estimate, ${structure.name}`, Fisher.estimate(small, at, structure, { blockSize: 2 })],
-      [
-        `Fisher.estimate, ${structure.name}, concurrency 4`,
-        Fisher.estimate(small, at, structure, { blockSize: 1, concurrency: 4 })
-      ],
-      [
-        `Training.run, ${structure.name}`,
-        Training.run(small, at, { ...settings, structure }).pipe(Stream.take(3), Stream.runDrain)
+    onePass(space.blocks.length).flatMap(
+      (structure): ReadonlyArray<readonly [string, Program]> => [
+        [
+          `Accumulator.reduce, ${structure.name}`,
+          linearized(
+            ({ backprop }) =>
+              Effect.flatMap(backprop(cotangents, 2), (scores) => Accumulator.reduce(structure, scores)),
+            at
+          )
+        ],
+        [
+          `Training.run, ${structure.name}`,
+          Training.run(small, at, { ...settings, structure }).pipe(Stream.take(3), Stream.runDrain)
+        ]
       ]
-    ])
+    )
+  ),
+  ...Object.fromEntries(
+    everyStructure(space.blocks.length).flatMap(
+      (structure): ReadonlyArray<readonly [string, Program]> => [
+        [`Fisher.estimate, ${structure.name}`, Fisher.estimate(small, at, structure, { blockSize: 2 })],
+        [
+          `Fisher.estimate, ${structure.name}, concurrency 4`,
+          Fisher.estimate(small, at, structure, { blockSize: 1, concurrency: 4 })
+        ]
+      ]
+    )
   )
 })
 

@@ -105,7 +105,7 @@ export const stepErrors = async (c: Case, rate: number): Promise<ReadonlyArray<n
 /** The update of a natural-gradient step with this absolute damping. */
 export const naturalUpdate = async (
   c: Case,
-  structure: Structure.Structure<Common>,
+  structure: Structure.AnyStructure<Common>,
   damping: number
 ): Promise<Vector> => {
   const { conditional, params } = subject(c)

@@ -35,16 +35,48 @@ export const allStructures: Readonly<Record<string, Structure.AnyStructure<Commo
   ekfac: Structure.ekfac
 }
 
+/** One of these for each of so many layers, in turn. */
+export const mixture = <Op extends Structure.Operation>(
+  layers: number,
+  parts: ReadonlyArray<Structure.AnyStructure<Op>>
+): Structure.AnyStructure<Op> =>
+  // The type of a list says nothing of one pass or two.
+  Structure.mixed(
+    Array.from({ length: layers }, (_, i) => parts[i % parts.length]!)
+  ) as unknown as Structure.AnyStructure<Op>
+
+/** All of them, and two mixtures for a network of so many layers with parameters: one takes one pass, the other two. */
+export const structuresOf = (layers: number): Readonly<Record<string, Structure.AnyStructure<Common>>> => ({
+  ...allStructures,
+  mixed: mixture<Common>(layers, [Structure.quasiDiagonal, Structure.gram, Structure.kfac]),
+  "mixed, two passes": mixture<Common>(layers, [Structure.ekfac, Structure.blockDiagonal, Structure.diagonal])
+})
+
+/** What every structure but the quasi-diagonal can do. */
+export type Spectral = Common | "power" | "spectralNorm" | "eigenvalues"
+
+/** Those that can, and two mixtures of them. */
+export const spectralOf = (layers: number): Readonly<Record<string, Structure.AnyStructure<Spectral>>> => ({
+  dense: Structure.dense,
+  blockDiagonal: Structure.blockDiagonal,
+  diagonal: Structure.diagonal,
+  kfac: Structure.kfac,
+  ekfac: Structure.ekfac,
+  gram: Structure.gram,
+  mixed: mixture<Spectral>(layers, [Structure.kfac, Structure.gram, Structure.dense]),
+  "mixed, two passes": mixture<Spectral>(layers, [
+    Structure.ekfac,
+    Structure.diagonal,
+    Structure.blockDiagonal
+  ])
+})
+
 /** What a K-FAC Fisher stores, layer by layer. */
 export const factorsOf = (
   net: OracleNetwork,
   means: ReadonlyArray<Float32Array>
 ): ReadonlyArray<KfacFactor> =>
   blocks(net).map((block, l) => ({ block, A: rows(means[2 * l]!), G: rows(means[2 * l + 1]!) }))
-
-/** The matrices that a Fisher stores. */
-export const storedMatrices = ({ means, structure }: Fisher.Fisher<string, Common>): ReadonlyArray<Matrix> =>
-  structure.name === "diagonal" ? means.flatMap((mean) => Array.from(mean, (value) => [[value]])) : means.map(rows)
 
 const dampings = [1e-3, 0.1, 10] as const
 

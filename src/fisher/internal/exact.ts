@@ -24,6 +24,12 @@ export const addExactly = (
     // The rounding error of a + b, and with it what was left of both.
     const low = a - (s - bb) + (b - bb) + (rest[i]! + (more === undefined ? 0 : more[i]!))
     const t = s + low
+    // An overflow stays what it is, for whoever looks at the sums.
+    if (!Number.isFinite(t)) {
+      sum[i] = s
+      rest[i] = 0
+      continue
+    }
     const back = t - s
     sum[i] = t
     rest[i] = s - (t - back) + (low - back)

@@ -25,7 +25,7 @@ import {
 import type { BuiltLayer, Layer } from "../Layer.ts"
 import { type Image, type Shape, shapeName, sizeOf } from "../Shape.ts"
 import { affine, drawn, product } from "./affine.ts"
-import { type Conv2dName, type Conv2dOptions, decoded } from "./conv2dOptions.ts"
+import { type Conv2dName, type Conv2dOptions, decoded, type NoOther } from "./conv2dOptions.ts"
 
 export type { Conv2dName, Conv2dOptions, Padding, Pair } from "./conv2dOptions.ts"
 
@@ -40,7 +40,7 @@ export type { Conv2dName, Conv2dOptions, Padding, Pair } from "./conv2dOptions.t
  * output would be smaller than 1 pixel.
  */
 export const conv2d = <const Options extends Conv2dOptions>(
-  options: Options
+  options: Options & NoOther<Options>
 ): Layer<Conv2dName<Options>, "image", "image"> => {
   const { bias, filters, name, sides } = decoded(options)
   return {
@@ -82,7 +82,7 @@ const onImage = (name: string, sides: Two<Side>, input: Shape): Geometry => {
 const patchSize = ({ input, kernel }: Geometry): number => kernel[0] * kernel[1] * input.channels
 
 /** How many numbers of patches are on the device at once, besides those that are kept: 16 MiB. */
-const patchBudget = 2 ** 22
+const patchBudget = 2 ** 19
 
 const build = (g: Geometry, filters: number, bias: boolean): BuiltLayer => {
   const inputs = patchSize(g)

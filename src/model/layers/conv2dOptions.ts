@@ -30,6 +30,9 @@ export interface Conv2dOptions {
   readonly bias?: boolean
 }
 
+/** For the compiler: an option that is not one, such as `strides`. */
+export type NoOther<Options> = { readonly [Key in Exclude<keyof Options, keyof Conv2dOptions>]: never }
+
 const isCount = (least: number) => (value: unknown) =>
   Number.isSafeInteger(value) && (value as number) >= least
 const isTwo = (value: unknown, holds: (entry: unknown) => boolean): boolean =>

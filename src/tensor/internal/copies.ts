@@ -1,34 +1,47 @@
 /**
  * Kernels of the wasm device that move numbers and compute none: gather, slice and concatenation, in runs on the wasm heap.
  *
- * As shipped, gather works out the coordinates of each number anew (23 to 30 ns a number), and slice and concatenation first copy
- * all of their operands out of the heap: a loop over slices is quadratic. Here a run is moved from place to place, bit for bit.
+ * As shipped, gather works out the coordinates of each number anew (23 to 30 ns a number), and within batches it reads beyond its
+ * operand: a wrong number. Slice and concatenation first copy all of their operands out of the heap, so that a loop over slices is
+ * quadratic. Here a run is moved from place to place, bit for bit.
  */
 import * as tf from "@tensorflow/tfjs"
 
 /** What these kernels use of tfjs's wasm backend. */
 interface Heap {
   /** A view of a tensor's numbers on the heap, valid until the next allocation. */
-  readonly typedArrayFromHeap: (tensor: tf.TensorInfo) => ArrayBufferView
+  readonly typedArrayFromHeap: (tensor: tf.TensorInfo) => Float32Array | Int32Array | Uint8Array
   readonly makeOutput: (shape: Array<number>, dtype: tf.DataType) => tf.TensorInfo
 }
 
-/** Numbers of both kinds as their bits: as float32, some patterns of an int32 would not survive. */
-const words = (heap: Heap, tensor: tf.TensorInfo): Int32Array => {
-  const { buffer, byteLength, byteOffset } = heap.typedArrayFromHeap(tensor)
-  return new Int32Array(buffer, byteOffset, byteLength / 4)
+/** The whole heap as numbers of one size, bit for bit: as float32, some patterns of an int32 would not survive. */
+type Bits = Int32Array | Uint8Array
+
+/** The heap, valid until the next allocation, and where on it each of some tensors of one type begins. */
+const places = (
+  heap: Heap,
+  tensors: ReadonlyArray<tf.TensorInfo>
+): { readonly bits: Bits; readonly starts: ReadonlyArray<number> } => {
+  const views = tensors.map((tensor) => heap.typedArrayFromHeap(tensor))
+  const { buffer } = views[0]!
+  const [bits, size] =
+    tensors[0]!.dtype === "bool" ? [new Uint8Array(buffer), 1] : [new Int32Array(buffer), 4]
+  return { bits, starts: views.map(({ byteOffset }) => byteOffset / size) }
 }
 
-const isWord = ({ dtype }: tf.TensorInfo): boolean => dtype === "float32" || dtype === "int32"
+const isNumeric = ({ dtype }: tf.TensorInfo): boolean => ["float32", "int32", "bool"].includes(dtype)
 
 const product = (sizes: ReadonlyArray<number>): number => sizes.reduce((total, size) => total * size, 1)
 
-/** Below this many numbers a loop is faster than a call that copies. */
-const shortRun = 16
+/** Below this many numbers a loop is faster than a call, which costs some 20 ns. */
+const shortRun = 12
 
-const move = (from: Int32Array, at: number, to: Int32Array, out: number, length: number): void => {
-  if (length >= shortRun) to.set(from.subarray(at, at + length), out)
-  else for (let i = 0; i < length; i++) to[out + i] = from[at + i]!
+const move = (bits: Bits, from: number, to: number, length: number): void => {
+  if (length >= shortRun) {
+    bits.copyWithin(to, from, from + length)
+    return
+  }
+  for (let i = 0; i < length; i++) bits[to + i] = bits[from + i]!
 }
 
 /** A kernel that declines with `undefined` what is left to tfjs's own. */
@@ -36,34 +49,38 @@ type Attempt = (p: Parameters<tf.KernelFunc>[0], heap: Heap) => tf.TensorInfo | 
 
 const gather: Attempt = ({ attrs, inputs }, heap) => {
   const { indices, x } = inputs as { readonly x: tf.TensorInfo; readonly indices: tf.TensorInfo }
-  if (attrs?.["batchDims"] || !isWord(x) || product(x.shape) === 0) return undefined
+  if (!isNumeric(x) || product(x.shape) === 0) return undefined
   const axis = tf.util.parseAxisParam(attrs?.["axis"] as number, x.shape)[0]!
-  const [outer, length, inner] = [
-    product(x.shape.slice(0, axis)),
-    x.shape[axis]!,
-    product(x.shape.slice(axis + 1))
-  ]
-  const out = heap.makeOutput(
-    [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)],
-    x.dtype
-  )
-  const [from, to, places] = [words(heap, x), words(heap, out), words(heap, indices)]
-  for (const place of places) {
-    if (!(place >= 0 && place < length))
-      throw new Error(`gather: index ${place} is not in [0, ${length - 1}]`)
+  const batchDims = (attrs?.["batchDims"] as number | undefined) ?? 0
+  const info = tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, axis, batchDims)
+  const { batchSize, dimSize, outerSize, outputShape, sliceSize } = info
+  const wanted = heap.typedArrayFromHeap(indices).slice()
+  for (let i = 0; i < wanted.length; i++) {
+    if (!(wanted[i]! >= 0 && wanted[i]! < dimSize))
+      throw new Error(`gather: index ${wanted[i]} is not in [0, ${dimSize - 1}]`)
   }
-  let end = 0
-  for (let row = 0; row < outer; row++) {
-    const start = row * length * inner
-    for (let i = 0; i < places.length; i++, end += inner)
-      move(from, start + places[i]! * inner, to, end, inner)
+  const out = heap.makeOutput(outputShape, x.dtype)
+  const { bits, starts } = places(heap, [x, out])
+  const [from, to] = starts as [number, number]
+  const each = wanted.length / batchSize
+  let end = to
+  for (let row = 0; row < batchSize * outerSize; row++) {
+    const start = from + row * dimSize * sliceSize
+    const first = Math.floor(row / outerSize) * each
+    if (sliceSize === 1) {
+      for (let i = first; i < first + each; i++) bits[end++] = bits[start + wanted[i]!]!
+      continue
+    }
+    for (let i = first; i < first + each; i++, end += sliceSize) {
+      move(bits, start + wanted[i]! * sliceSize, end, sliceSize)
+    }
   }
   return out
 }
 
 const slice: Attempt = ({ attrs, inputs }, heap) => {
   const { x } = inputs as { readonly x: tf.TensorInfo }
-  if (!isWord(x) || x.shape.length === 0) return undefined
+  if (!isNumeric(x) || x.shape.length === 0) return undefined
   const [begin, size] = tf.slice_util.parseSliceParams(
     x as tf.Tensor,
     attrs?.["begin"] as number | Array<number>,
@@ -71,20 +88,22 @@ const slice: Attempt = ({ attrs, inputs }, heap) => {
   ) as [Array<number>, Array<number>]
   const out = heap.makeOutput(size, x.dtype)
   if (product(size) === 0) return out
-  const [from, to] = [words(heap, x), words(heap, out)]
+  const { bits, starts } = places(heap, [x, out])
+  const [from, to] = starts as [number, number]
+  const length = product(size)
   // Behind the last axis that is cut, everything is one run.
   let axis = x.shape.length - 1
   while (axis > 0 && size[axis] === x.shape[axis]) axis--
   const inner = product(x.shape.slice(axis + 1))
   const run = size[axis]! * inner
-  for (let end = 0; end < to.length; end += run) {
+  for (let end = 0; end < length; end += run) {
     let rest = end / run
     let start = begin[axis]! * inner
     for (let k = axis - 1, stride = x.shape[axis]! * inner; k >= 0; stride *= x.shape[k]!, k--) {
       start += (begin[k]! + (rest % size[k]!)) * stride
       rest = Math.floor(rest / size[k]!)
     }
-    move(from, start, to, end, run)
+    move(bits, from + start, to + end, run)
   }
   return out
 }
@@ -97,20 +116,21 @@ const concat: Attempt = ({ attrs, inputs }, heap) => {
   if (
     first === undefined ||
     parts.length === 1 ||
-    !parts.every((part) => isWord(part) && part.dtype === first.dtype)
+    !parts.every((part) => isNumeric(part) && part.dtype === first.dtype)
   )
     return undefined
   const axis = tf.util.parseAxisParam(attrs?.["axis"] as number, first.shape)[0]!
   const shape = [...first.shape]
   shape[axis] = parts.reduce((sum, part) => sum + part.shape[axis]!, 0)
   const out = heap.makeOutput(shape, first.dtype)
-  const to = words(heap, out)
+  const { bits, starts } = places(heap, [out, ...parts])
+  const [to, ...froms] = starts as [number, ...Array<number>]
   const row = product(shape.slice(axis))
-  let offset = 0
-  for (const part of parts) {
-    const from = words(heap, part)
+  let offset = to
+  for (const [i, part] of parts.entries()) {
     const run = product(part.shape.slice(axis))
-    for (let at = 0, end = offset; at < from.length; at += run, end += row) move(from, at, to, end, run)
+    const stop = froms[i]! + product(part.shape)
+    for (let from = froms[i]!, end = offset; from < stop; from += run, end += row) move(bits, from, end, run)
     offset += run
   }
   return out
