@@ -17,12 +17,13 @@ import type { Ours, Subject } from "./subject.ts"
 type Ekfac = Fisher.Fisher<string, Structure.OperationsOf<typeof Structure.ekfac>>
 
 /** A layer in its eigenbasis: the eigenvalues of G and A, ascending, and the scales `[dim G, dim A]`. */
-interface Layer {
+export interface EigenLayer {
   readonly spectra: Spectra
   readonly scales: Float64Array
 }
 
-const layersOf = ({ exact, order }: Subject): Ours<ReadonlyArray<Layer>> =>
+/** Each layer in the eigenbasis of its factors. */
+export const eigenLayers = ({ exact, order }: Subject): Ours<ReadonlyArray<EigenLayer>> =>
   Effect.flatMap(Effect.zip(exact.kfac, exact.ekfac), ([first, fisher]) =>
     Effect.fromResult(
       Result.all(
@@ -40,7 +41,7 @@ const layersOf = ({ exact, order }: Subject): Ours<ReadonlyArray<Layer>> =>
               side(units, first.means[2 * index + 1]!),
               side(rows.length, first.means[2 * index]!)
             ]),
-            (spectra): Layer => ({ spectra, scales })
+            (spectra): EigenLayer => ({ spectra, scales })
           )
         })
       )
@@ -53,13 +54,13 @@ const coincide = "two eigenvalues of a factor are equal to float32 and their sca
  * A figure of EKFAC that depends on its vectors; for a solve with its damping. Where rounding may move it by more than its bound, it is not
  * determined.
  */
-export const ofVectors = (subject: Subject, field: Field, damping?: number): Field => {
+export const ofVectors = (layers: Ours<ReadonlyArray<EigenLayer>>, field: Field, damping?: number): Field => {
   if (field._tag !== "Figure") return field
-  const moved = Effect.map(layersOf(subject), (layers) => {
-    const largest = layers.reduce((most, { scales }) => scales.reduce((a, b) => Math.max(a, b), most), 0)
+  const moved = Effect.map(layers, (each) => {
+    const largest = each.reduce((most, { scales }) => scales.reduce((a, b) => Math.max(a, b), most), 0)
     const weigh = (scale: number): number =>
       damping === undefined ? scale / largest : damping / (Math.max(0, scale) + damping)
-    return layers.reduce((most, { scales, spectra }) => Math.max(most, mixing(scales.map(weigh), spectra)), 0)
+    return each.reduce((most, { scales, spectra }) => Math.max(most, mixing(scales.map(weigh), spectra)), 0)
   })
   return Figure({
     ...field,
@@ -73,15 +74,19 @@ export const ofVectors = (subject: Subject, field: Field, damping?: number): Fie
 }
 
 /** The fields of `ekfac`. */
-export const ekfac = (subject: Subject, fisher: Ours<Ekfac>): Tree => {
+export const ekfac = (
+  subject: Subject,
+  fisher: Ours<Ekfac>,
+  layers: Ours<ReadonlyArray<EigenLayer>>
+): Tree => {
   const { regul } = subject.reference
   const whole = operator(subject, fisher)
   const products = ["F", "diag", "frobenius", "spectral", "eigenvalues", "mv", "vTMv"] as const
-  const layer = (index: number) => Effect.map(layersOf(subject), (layers) => layers[index]!)
+  const layer = (index: number) => Effect.map(layers, (each) => each[index]!)
   return record({
     ...whole,
-    ...Object.fromEntries(products.map((key) => [key, ofVectors(subject, whole[key])])),
-    solve: ofVectors(subject, whole.solve, regul),
+    ...Object.fromEntries(products.map((key) => [key, ofVectors(layers, whole[key])])),
+    solve: ofVectors(layers, whole.solve, regul),
     scales: layerField(subject, ["ekfac", "scales"], ({ rows, units }, index) => ({
       shape: known([units, rows.length]),
       values: Figure({

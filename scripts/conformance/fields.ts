@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { quasiDiagonal } from "./arrow.ts"
 import { implicit, jacobian, jacobianFields, outputs } from "./data.ts"
-import { ekfac } from "./eigenbasis.ts"
+import { eigenLayers, ekfac } from "./eigenbasis.ts"
 import { type Field, find, given, known, Lacking, record, requiring, type Tree } from "./field.ts"
 import { kfac, meanFactors } from "./kronecker.ts"
 import { layerField } from "./layers.ts"
@@ -67,6 +67,7 @@ export const fieldsOf = Effect.fnUntraced(function* (subject: Subject): Effect.f
     if (/^mc\d+$/.test(key)) monteCarlo[key] = yield* sampled(subject, key)
   }
   const rows = yield* Effect.cached(jacobian(subject))
+  const eigen = yield* Effect.cached(eigenLayers(subject))
   const empiricalFields = record({
     ...operator(subject, empirical.dense),
     kfac: meanFactors(subject, ["empirical_fisher", "kfac"], empirical.kfac)
@@ -84,13 +85,13 @@ export const fieldsOf = Effect.fnUntraced(function* (subject: Subject): Effect.f
     blockdiag: record(operator(subject, exact.blockDiagonal)),
     quasidiag: quasiDiagonal(subject, exact.quasiDiagonal),
     kfac: kfac(subject, exact.kfac),
-    ekfac: ekfac(subject, exact.ekfac),
+    ekfac: ekfac(subject, exact.ekfac, eigen),
     lowrank: lowRank(subject, exact.gram),
     implicit: implicit(subject),
     ...jacobianFields(subject, rows),
     empirical_fisher: requiring("y", reference.y, empiricalFields),
     ...monteCarlo,
-    natural_gradient_step: yield* steps(subject)
+    natural_gradient_step: yield* steps(subject, eigen)
   })
   // The rows solve through a matrix of their own size, which the files' low-rank solve does only in part.
   const whole = find(record(operator(subject, exact.gram)), ["solve"])!

@@ -6,7 +6,7 @@
  */
 import { Effect } from "effect"
 import { Conditional, type Cotangent, Damping, Fisher, NaturalGradient } from "../../src/index.ts"
-import { ofVectors } from "./eigenbasis.ts"
+import { type EigenLayer, ofVectors } from "./eigenbasis.ts"
 import { type Field, figure, given, needing, record, requiring, solve, type Tree } from "./field.ts"
 import { toFile } from "./order.ts"
 import { inFileOrder, type Ours, type Subject } from "./subject.ts"
@@ -57,7 +57,10 @@ const steppings = (subject: Subject): Readonly<Record<string, Stepping>> => {
 }
 
 /** The fields of `natural_gradient_step`. */
-export const steps = Effect.fnUntraced(function* (subject: Subject): Effect.fn.Return<Tree> {
+export const steps = Effect.fnUntraced(function* (
+  subject: Subject,
+  eigen: Ours<ReadonlyArray<EigenLayer>>
+): Effect.fn.Return<Tree> {
   const { conditional, order, params, reference, withData } = subject
   const number = (key: string): number | undefined => {
     const value = reference.at("natural_gradient_step", key)
@@ -80,7 +83,7 @@ export const steps = Effect.fnUntraced(function* (subject: Subject): Effect.fn.R
       withOptions((options) => {
         const stepped = Effect.flatMap(before, ({ gradient }) => stepping(gradient, options))
         const made = figure(of(stepped), solve)
-        return name === "ekfac" ? ofVectors(subject, made, options.damping) : made
+        return name === "ekfac" ? ofVectors(eigen, made, options.damping) : made
       })
     return record({
       direction: field((stepped) => Effect.map(stepped, ({ direction }) => direction)),
