@@ -7,6 +7,7 @@ import { ShapeMismatch } from "../src/Errors.ts"
 import type { Kernels } from "../src/kernels/Kernels.ts"
 import { reference } from "../src/kernels/reference.ts"
 import { type Cholesky, factor, inverse, logDeterminant, solve } from "../src/linalg/Cholesky.ts"
+import { type LapackMatrix, lapackMatrices } from "./support/lapack.ts"
 import {
   eps64,
   factorRatio,
@@ -69,8 +70,56 @@ const worstDeterminant = (logarithm: (c: Case) => number): number =>
     return ratio(Math.abs(logarithm(c) - exact), c.n * eps64 * (c.condition + Math.abs(exact)))
   })
 
+const definite = lapackMatrices.filter(({ pivot }) => pivot < 0)
+const singular = lapackMatrices.filter(({ pivot }) => pivot >= 0)
+
+/** Worst factor ratio over LAPACK's definite matrices. */
+const worstLapackFactor = (factorise: (c: LapackMatrix) => Float64Array): number =>
+  Math.max(...definite.map((c) => factorRatio(c.n, c.matrix, factorise(c))))
+
+/** Worst solve ratio over them, with LAPACK's numbers of right-hand sides. */
+const worstLapackSolve = (
+  solver: (c: LapackMatrix, b: Float64Array, columns: number) => Float64Array
+): number =>
+  Math.max(
+    ...definite.flatMap((c) =>
+      [1, 2, 15].map((columns) => {
+        const b = randomArray(c.n * columns, columns)
+        return solveRatio(c.n, columns, c.matrix, solver(c, b, columns), b)
+      })
+    )
+  )
+
+/** Those of LAPACK's singular matrices whose zero row is not the pivot that is reported. */
+const wrongPivots = (kernels: Kernels): ReadonlyArray<string> =>
+  singular
+    .filter(({ matrix, n, pivot }) => {
+      const result = factor(kernels, { n, matrix, damping: 0, what: "it" })
+      return Result.isSuccess(result) || result.failure.pivot !== pivot
+    })
+    .map(({ name }) => name)
+
 for (const kernels of implementations) {
   describe(kernels.name, () => {
+    it(`factor and solve: LAPACK's six definite types x 8 sizes, both ratios <= ${bound} [${definite.length} matrices]`, () => {
+      assert.isAtMost(
+        worstLapackFactor((c) => factored(kernels, c.n, c.matrix).l),
+        bound
+      )
+      assert.isAtMost(
+        worstLapackSolve((c, b, columns) => solve(factored(kernels, c.n, c.matrix), b, columns)),
+        bound
+      )
+    })
+
+    it(`factor: LAPACK's three types with a row of zeros fail at that pivot, and pass with damping [${singular.length} matrices]`, () => {
+      assert.deepStrictEqual(wrongPivots(kernels), [])
+      const damped = singular.map(({ matrix, n }) =>
+        factorRatio(n, withDiagonal(n, matrix, 0.1), factored(kernels, n, matrix, 0.1).l)
+      )
+      assert.isAtMost(Math.max(...damped), bound)
+    })
+
     it(`factor: |A - L L^T| / (n |A| eps) <= ${bound} [${cases.length} matrices]`, () => {
       assert.isAtMost(
         worst((c) => factorRatio(c.n, c.matrix, factored(kernels, c.n, c.matrix).l)),
@@ -154,6 +203,29 @@ for (const kernels of implementations) {
 }
 
 describe("controls", () => {
+  it("LAPACK's matrices reject a factor and a solution of float32's precision, and a pivot counted from 1", () => {
+    const single = (a: Float64Array): Float64Array => {
+      const unit = Math.max(...a.map(Math.abs))
+      return unit === 0 ? a : a.map((value) => Math.fround(value / unit) * unit)
+    }
+    assert.isAbove(
+      worstLapackFactor((c) => single(factored(reference, c.n, c.matrix).l)),
+      bound
+    )
+    assert.isAbove(
+      worstLapackSolve((c, b, columns) => single(solve(factored(reference, c.n, c.matrix), b, columns))),
+      bound
+    )
+    const fromOne: Kernels = {
+      ...reference,
+      cholesky: (p) => {
+        const pivot = reference.cholesky(p)
+        return pivot < 0 ? pivot : pivot + 1
+      }
+    }
+    assert.strictEqual(wrongPivots(fromOne).length, singular.length)
+  })
+
   it("the factor law rejects a factor rounded to float32", () => {
     const rounded = (c: Case) =>
       factored(reference, c.n, c.matrix).l.map((value) => c.scale * Math.fround(value / c.scale))

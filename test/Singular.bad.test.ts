@@ -14,20 +14,19 @@ import {
   Structure,
   Tangent
 } from "../src/index.ts"
-import { structures } from "./support/programs.ts"
+import { everyStructure } from "./support/programs.ts"
 import { fails, returns } from "./support/refusals.ts"
 import { given, params, small, space, spoilt, wrong } from "./support/small.ts"
 import { checkEveryKernel } from "./support/tensors.ts"
 
 beforeAll(checkEveryKernel)
 
-const { blockDiagonal, dense, diagonal, gradient, kfac } = await Effect.runPromise(
+const { dense, fishers, gradient, kfac } = await Effect.runPromise(
   given()(
     Effect.all({
       gradient: Conditional.gradient(small, params),
-      blockDiagonal: Fisher.estimate(small, params, Structure.blockDiagonal),
+      fishers: Effect.forEach(everyStructure(2), (structure) => Fisher.estimate(small, params, structure)),
       dense: Fisher.estimate(small, params, Structure.dense),
-      diagonal: Fisher.estimate(small, params, Structure.diagonal),
       kfac: Fisher.estimate(small, params, Structure.kfac)
     })
   )
@@ -35,10 +34,7 @@ const { blockDiagonal, dense, diagonal, gradient, kfac } = await Effect.runPromi
 const shared = [
   params.values,
   gradient.values,
-  ...blockDiagonal.means,
-  ...dense.means,
-  ...diagonal.means,
-  ...kfac.means
+  ...[...fishers, dense, kfac].flatMap(({ means, structure }) => [...means, ...structure.constants])
 ]
 const bits = () => shared.map((values) => Array.from(new Uint32Array(values.slice().buffer)))
 const before = bits()
@@ -50,7 +46,6 @@ afterAll(() => {
 
 const damping = Damping.absolute(1)
 const v = Tangent.make(space, gradient.values)
-const fishers = { blockDiagonal, dense, diagonal, kfac }
 
 const spoils: ReadonlyArray<readonly [value: number, shown: string]> = [
   [Number.NaN, "NaN"],
@@ -58,7 +53,8 @@ const spoils: ReadonlyArray<readonly [value: number, shown: string]> = [
 ]
 
 describe("vectors that were spoilt after they were made", () => {
-  for (const [name, fisher] of Object.entries(fishers)) {
+  for (const fisher of fishers) {
+    const { name } = fisher.structure
     for (const [value, shown] of spoils) {
       returns([
         [
@@ -137,7 +133,7 @@ describe("singular Fishers", () => {
   const source = DataSource.fromArrays({ x: [[1], [2]], y: [0, 1] })
   const g = Cotangent.make(dead.network.space, new Float32Array(10).fill(1))
   const solved = <Op extends Structure.Operation>(
-    structure: Structure.Structure<Op | "solve">,
+    structure: Structure.AnyStructure<Op | "solve">,
     at: Damping.Damping
   ) =>
     given({ source })(
@@ -157,6 +153,38 @@ describe("singular Fishers", () => {
       [
         `blockDiagonal, damping ${value}`,
         () => solved(Structure.blockDiagonal, Damping.absolute(value)),
+        "NotPositiveDefinite",
+        `damping ${value}`
+      ],
+      [
+        `quasiDiagonal, damping ${value}`,
+        () => solved(Structure.quasiDiagonal, Damping.absolute(value)),
+        "NotPositiveDefinite",
+        `damping ${value}`,
+        "layer"
+      ],
+      [
+        `ekfac, damping ${value}`,
+        () => solved(Structure.ekfac, Damping.absolute(value)),
+        "NotPositiveDefinite",
+        `damping ${value}`,
+        "layer"
+      ],
+      [
+        `gram, damping ${value}`,
+        () => solved(Structure.gram, Damping.absolute(value)),
+        "NotPositiveDefinite",
+        `damping ${value}`
+      ],
+      [
+        `mixed, damping ${value}`,
+        () => solved(Structure.mixed([Structure.dense, Structure.kfac]), Damping.absolute(value)),
+        "NotPositiveDefinite",
+        `damping ${value}`
+      ],
+      [
+        `mixed of two passes, damping ${value}`,
+        () => solved(Structure.mixed([Structure.ekfac, Structure.quasiDiagonal]), Damping.absolute(value)),
         "NotPositiveDefinite",
         `damping ${value}`
       ],
@@ -190,7 +218,7 @@ describe("singular Fishers", () => {
     ]
   ])
   it("the same Fishers solve with damping 1e-3", async () => {
-    for (const structure of structures) {
+    for (const structure of everyStructure(2)) {
       const { values } = await Effect.runPromise(solved(structure, Damping.absolute(1e-3)))
       expect(values.every(Number.isFinite)).toBe(true)
     }

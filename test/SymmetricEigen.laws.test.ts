@@ -7,6 +7,7 @@ import { ShapeMismatch } from "../src/Errors.ts"
 import type { Kernels } from "../src/kernels/Kernels.ts"
 import { reference } from "../src/kernels/reference.ts"
 import { decompose, eigenvalues, type SymmetricEigen } from "../src/linalg/SymmetricEigen.ts"
+import { lapackMatrices } from "./support/lapack.ts"
 import {
   eigenRatio,
   eps64,
@@ -16,6 +17,7 @@ import {
   product,
   randomArray,
   ratio,
+  rowNorm,
   scales,
   sizes,
   transpose,
@@ -92,9 +94,9 @@ const failuresOf = (kernels: Kernels, matrix: Float64Array) => [
 ]
 
 /** The worst of orthogonality and residual over all cases. */
-const worst = (solve: (c: Case) => SymmetricEigen): number =>
+const worst = (solve: (c: Case) => SymmetricEigen, over: ReadonlyArray<Case> = cases): number =>
   Math.max(
-    ...cases.map((c) => {
+    ...over.map((c) => {
       const { values, vectors } = solve(c)
       return Math.max(orthogonalityRatio(c.n, vectors), eigenRatio(c.n, c.matrix, values, vectors))
     })
@@ -129,6 +131,22 @@ for (const kernels of implementations) {
         worst((c) => decomposed(kernels, c)),
         bound
       )
+    })
+
+    it(`decompose: LAPACK's nine types x 8 sizes, both ratios <= ${bound} [${lapackMatrices.length} matrices]`, () => {
+      assert.isAtMost(
+        worst((c) => decomposed(kernels, c), lapackMatrices),
+        bound
+      )
+    })
+
+    it(`decompose: a row of zeros in LAPACK's singular types has an eigenvalue within ${bound} n eps |A| of 0, and no other`, () => {
+      for (const { matrix, n, name, pivot } of lapackMatrices) {
+        if (pivot < 0 || n < 2) continue
+        const [least, second] = decomposed(kernels, { name, n, matrix }).values
+        assert.isAtMost(Math.abs(least!), bound * n * eps64 * rowNorm(n, n, matrix), name)
+        assert.isAbove(second!, 0.4, name)
+      }
     })
 
     it(`decompose: a matrix of denormals has the vectors of the integers it is a multiple of, ratio <= ${bound}`, () => {
@@ -215,6 +233,19 @@ it("decompose: kernels that do not converge are a NotConverged with the iteratio
 })
 
 describe("controls", () => {
+  it("LAPACK's matrices reject vectors rounded to float32, and values in the wrong order", () => {
+    const single = (c: Case) => ({
+      ...decomposed(reference, c),
+      vectors: decomposed(reference, c).vectors.map(Math.fround)
+    })
+    const reversed = (c: Case) => {
+      const made = decomposed(reference, c)
+      return { ...made, values: made.values.toReversed() }
+    }
+    assert.isAbove(worst(single, lapackMatrices), bound)
+    assert.isAbove(worst(reversed, lapackMatrices), bound)
+  })
+
   it("the residual law rejects vectors rounded to float32", () => {
     const single = (c: Case) => ({
       ...decomposed(reference, c),

@@ -22,10 +22,11 @@ import type { Scores } from "../model/Score.ts"
 import { attempt, Decay, decode, firstNonFinite, shown } from "../Options.ts"
 import { Device } from "../tensor/Device.ts"
 import { addExactly } from "./internal/exact.ts"
+import { isTwoPass } from "./internal/twoPass.ts"
 import { type Fisher, make } from "./internal/value.ts"
 import { type Moment, matchMoment } from "./Moment.ts"
 import { notNext, type Origin } from "./Origin.ts"
-import type { Operation, Structure } from "./Structure.ts"
+import type { AnyStructure, Operation, Structure } from "./Structure.ts"
 
 export { Origin } from "./Origin.ts"
 
@@ -55,19 +56,14 @@ const tooMany = (structure: string, space: string, numbers: number): InvalidArgu
 /**
  * Nothing yet: all sums 0, and no row.
  *
- * *Throws*: `InvalidArgument` where the structure needs more than 2^26 numbers for this network.
+ * *Throws*: `InvalidArgument` for what is no structure of one pass, or needs more than 2^26 numbers for this network; `ShapeMismatch`
+ * for a mixture of more or fewer structures than the network has layers.
  */
 export const empty = <S extends string, Op extends Operation>(
   structure: Structure<Op>,
   space: ParamSpace<S>
 ): Accumulator<S, Op> => {
-  if (typeof structure?.moments !== "function") {
-    throw new InvalidArgument({
-      argument: "structure",
-      value: shown(structure),
-      message: `structure is ${shown(structure)}. Give one of Structure, such as Structure.kfac.`
-    })
-  }
+  if (typeof structure?.moments !== "function") throw notOnePass(structure)
   const sizes = structure.moments(space).map(matchMoment({ Sum: ({ size }) => size, Rows: () => 0 }))
   const numbers = sizes.reduce((sum, size) => sum + size, 0)
   if (numbers > mostNumbers) throw tooMany(structure.name, `${space.size} parameters`, numbers)
@@ -81,23 +77,37 @@ export const empty = <S extends string, Op extends Operation>(
   }
 }
 
+const notOnePass = (structure: unknown): InvalidArgument =>
+  isTwoPass(structure as AnyStructure<never>)
+    ? new InvalidArgument({
+        argument: "structure",
+        value: (structure as AnyStructure<never>).name,
+        message: `structure is ${(structure as AnyStructure<never>).name}, which takes two passes over the data. Give it to Fisher.estimate, or accumulate its first pass and then what Fisher.secondPass gives.`
+      })
+    : new InvalidArgument({
+        argument: "structure",
+        value: shown(structure),
+        message: `structure is ${shown(structure)}. Give one of Structure, such as Structure.kfac.`
+      })
+
 /** `empty`, failing with its error. */
 export const start = <S extends string, Op extends Operation>(
   structure: Structure<Op>,
   space: ParamSpace<S>
-): Effect.Effect<Accumulator<S, Op>, InvalidArgument> =>
-  Effect.fromResult(attempt<InvalidArgument>()(() => empty(structure, space)))
+): Effect.Effect<Accumulator<S, Op>, InvalidArgument | ShapeMismatch> =>
+  Effect.fromResult(attempt<InvalidArgument | ShapeMismatch>()(() => empty(structure, space)))
 
 /**
  * Reduces the scores of a block to the sums of a structure, on the device.
  *
- * *Fails*: `TensorFailure`.
+ * *Fails*: `TensorFailure`; `InvalidArgument` where the rows of this block alone are too many.
  */
 export const reduce = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
   structure: Structure<Op>,
   scores: Scores<S>
-): Effect.fn.Return<Accumulator<S, Op>, TensorFailure, Device | Scope.Scope> {
+): Effect.fn.Return<Accumulator<S, Op>, TensorFailure | InvalidArgument, Device | Scope.Scope> {
   const device = yield* Device
+  yield* Effect.fromResult(requireFewRows(structure, scores))
   const tensors = yield* device.compute(`reduce ${structure.name}`, (keep) =>
     structure.reduce(scores).map((tensor: tf.Tensor) => keep(tensor))
   )
@@ -111,6 +121,25 @@ export const reduce = Effect.fnUntraced(function* <S extends string, Op extends 
     origin: undefined
   }
 }, Effect.scoped)
+
+const requireFewRows = <S extends string>(
+  structure: Structure<never>,
+  { columns, examples, space }: Scores<S>
+): Result.Result<void, InvalidArgument> => {
+  const width = structure
+    .moments(space)
+    .reduce((sum, moment) => sum + (moment._tag === "Rows" ? moment.width : 0), 0)
+  const numbers = columns * examples * width
+  return numbers <= mostNumbers
+    ? Result.succeed(undefined)
+    : Result.fail(
+        new InvalidArgument({
+          argument: "structure",
+          value: structure.name,
+          message: `The rows of the ${structure.name} Fisher for ${examples} examples with ${columns} columns each are ${numbers} numbers, over the ${mostNumbers} that are allowed. Give fewer draws, a smaller blockSize or Structure.kfac.`
+        })
+      )
+}
 
 type CombineError = ShapeMismatch | SnapshotMismatch | InvalidArgument
 
@@ -198,8 +227,8 @@ const concatenated = (parts: ReadonlyArray<Float64Array>): Float64Array => {
 
 /**
  * `decay` times the sums of `self`, plus those of `that`; the weight of the examples alike. So the mean that `finish` takes is the
- * moving average of Martens and Grosse 2015, section 5, with no bias towards its start. Rows are not forgotten but weighed down: their
- * number grows.
+ * moving average of Martens and Grosse 2015, section 5, with no bias towards its start. Rows are not forgotten but weighed down, and
+ * their number grows, unless `decay` is 0.
  *
  * *Fails*: as `combine`; `InvalidArgument` for a decay that is not from 0 to under 1.
  */
@@ -213,13 +242,16 @@ export const movingAverage = <S extends string, Op extends Operation>(
     yield* alike(self, that)
     const { space, structure } = self
     const moments = structure.moments(space)
+    const numbers = moments.reduce((sum, moment, i) => {
+      const [own, more] = [self.sums[i]!.length, that.sums[i]!.length]
+      return sum + (moment._tag === "Rows" ? (decay === 0 ? 0 : own) + more : own)
+    }, 0)
+    if (numbers > mostNumbers) return yield* Result.fail(tooMany(structure.name, "these examples", numbers))
     const sums = moments.map((moment, i) =>
       moment._tag === "Rows"
         ? weighedRows(self.sums[i]!, that.sums[i]!, decay)
         : weighedSum(self, that, i, decay)
     )
-    const numbers = sums.reduce((total, sum) => total + sum.length, 0)
-    if (numbers > mostNumbers) return yield* Result.fail(tooMany(structure.name, "these examples", numbers))
     return { structure, space, weight: decay * self.weight + that.weight, sums, rests: [], origin: undefined }
   })
 
@@ -239,6 +271,7 @@ const weighedSum = <S extends string, Op extends Operation>(
 }
 
 const weighedRows = (self: Float64Array, that: Float64Array, decay: number): Float64Array => {
+  if (decay === 0) return that
   const weight = Math.sqrt(decay)
   return concatenated([self.map((value) => weight * value), that])
 }

@@ -3,13 +3,14 @@ import { Result } from "effect"
 import { dual } from "effect/Function"
 import type { ShapeMismatch } from "../Errors.ts"
 import { mismatch } from "../model/ParamSpace.ts"
+import { finite } from "./internal/checked.ts"
 import { roundingFloor } from "./internal/damped.ts"
 import type { Fisher } from "./internal/value.ts"
 import type { SolveError } from "./Structure.ts"
 
 /** A compared with B. */
 export interface Comparison {
-  /** |A - B| / |B|, in the Frobenius norm. */
+  /** |A - B| / |B|, in the Frobenius norm; infinite where B alone is 0. */
   readonly relativeError: number
   /** <A, B> / (|A| |B|): 1 where they differ by a factor only. */
   readonly cosine: number
@@ -26,7 +27,8 @@ type Comparable<S extends string> = Fisher<S, "toDense" | "eigenvalues">
 /**
  * Compares `self`, such as K-FAC, with `that`, such as the dense Fisher of the same parameters and data.
  *
- * *Cost*: P^2 floats for each, and their eigenvalues. *Fails*: `ShapeMismatch` for Fishers of different networks; `NotConverged`.
+ * *Cost*: P^2 floats for each, and their eigenvalues. *Fails*: `ShapeMismatch` for Fishers of different networks;
+ * `NotConverged`; `NonFinite` where an entry of one is too large for float32.
  */
 export const compare: {
   <S extends string>(
@@ -44,10 +46,13 @@ export const compare: {
   ): Result.Result<Comparison, SolveError | ShapeMismatch> => {
     const other = mismatch("other Fisher", self.space, that.space)
     if (other !== undefined) return Result.fail(other)
-    return Result.map(Result.all([condition(self), condition(that)]), (conditions) => ({
-      ...distances(self.operations.toDense(), that.operations.toDense()),
-      conditions
-    }))
+    return Result.gen(function* () {
+      const conditions = yield* Result.all([condition(self), condition(that)])
+      // Two finite factors may have a product that float32 does not hold.
+      const a = yield* finite(self.operations.toDense(), "Fisher written out")
+      const b = yield* finite(that.operations.toDense(), "other Fisher written out")
+      return { ...distances(a, b), conditions }
+    })
   }
 )
 

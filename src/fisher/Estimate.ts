@@ -146,13 +146,18 @@ const walk = Effect.fnUntraced(function* <S extends string, Op extends Operation
         yield* Effect.fromResult(
           sums.add({ ...block, origin: { ...origin, structure: structure.name, from, to: at } })
         )
-        if (store !== undefined && ++unsaved % store.every === 0) {
-          yield* store.write(yield* Snapshot.encode(yield* Effect.fromResult(Snapshot.of(sums.done()))))
-        }
+        if (store !== undefined && ++unsaved % store.every === 0) yield* save(store, sums.done())
       })
     )
   )
   return sums.done()
+})
+
+const save = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
+  store: Store,
+  sums: Accumulator.Accumulator<S, Op>
+): Effect.fn.Return<void, InvalidArgument | SnapshotFailure> {
+  yield* store.write(yield* Snapshot.encode(yield* Effect.fromResult(Snapshot.of(sums))))
 })
 
 const stopAt =
@@ -233,7 +238,7 @@ const begin = Effect.fnUntraced(function* <S extends string, Op extends Operatio
   structure: Structure<Op>,
   conditional: Conditional<S>,
   origin: Origin
-): Effect.fn.Return<Accumulator.Accumulator<S, Op>, InvalidArgument> {
+): Effect.fn.Return<Accumulator.Accumulator<S, Op>, InvalidArgument | ShapeMismatch> {
   const empty = yield* Accumulator.start(structure, conditional.network.space)
   return { ...empty, origin: { ...origin, structure: structure.name } }
 })
@@ -330,8 +335,11 @@ const estimateIn = Effect.fn("Fisher.estimate")(function* <S extends string, Op 
       : yield* Effect.fromResult(
           secondPass(structure, yield* walk(task, yield* from(structure.first, saved)), kernels)
         )
-  const begun = isTwoPass(structure) && !inSecond ? undefined : saved
-  const sums = yield* walk(task, yield* from(single, begun))
+  const firstEnds = isTwoPass(structure) && !inSecond
+  const start = yield* from(single, firstEnds ? undefined : saved)
+  // The constants are what the first pass was for: with them in the store it need not be walked again.
+  if (store !== undefined && firstEnds) yield* save(store, start)
+  const sums = yield* walk(task, start)
   const fisher = yield* Effect.fromResult(Accumulator.finish(sums, kernels))
   if (store !== undefined) yield* store.remove
   return fisher

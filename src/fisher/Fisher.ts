@@ -10,11 +10,10 @@ import { Result, Schema } from "effect"
 import { dual } from "effect/Function"
 import type { InvalidArgument, NonFinite, ShapeMismatch } from "../Errors.ts"
 import * as Cotangent from "../model/Cotangent.ts"
-import { mismatch } from "../model/ParamSpace.ts"
 import * as Tangent from "../model/Tangent.ts"
 import { decode } from "../Options.ts"
 import { type Absolute, Damping, type Factored } from "./Damping.ts"
-import { finite } from "./internal/checked.ts"
+import { finite, unfit } from "./internal/checked.ts"
 import type { Fisher } from "./internal/value.ts"
 import type { SolveError } from "./Structure.ts"
 
@@ -35,10 +34,21 @@ export {
   logDeterminant,
   PowerOptions,
   power,
+  SampleOptions,
   sample,
   spectralNorm
 } from "./internal/spectral.ts"
 export type { Fisher } from "./internal/value.ts"
+export {
+  type Deviation,
+  type ErrorOptions,
+  estimateWithErrors,
+  interval,
+  type Measured,
+  type MomentError,
+  type Uncertain,
+  type Uncertainty
+} from "./Uncertainty.ts"
 
 /** What a solve with this damping needs of a structure. */
 export type SolveWith<D extends Damping> = D extends Absolute
@@ -66,7 +76,7 @@ export const apply: {
     self: Fisher<S, "apply">,
     tangent: Tangent.Tangent<S>
   ): Result.Result<Cotangent.Cotangent<S>, ShapeMismatch | NonFinite> => {
-    const other = mismatch("tangent", self.space, tangent.space)
+    const other = unfit("tangent", ["Tangent"], self.space, tangent)
     if (other !== undefined) return Result.fail(other)
     return Result.map(finite(self.operations.apply(tangent.values), "product"), (values) =>
       Cotangent.make(self.space, values)
@@ -120,7 +130,7 @@ export const solve: {
     cotangent: Cotangent.Cotangent<S>,
     damping: Damping
   ): Result.Result<Tangent.Tangent<S>, OperationError> => {
-    const other = mismatch("cotangent", self.space, cotangent.space)
+    const other = unfit("cotangent", ["Cotangent"], self.space, cotangent)
     if (other !== undefined) return Result.fail(other)
     return decodeDamping(damping).pipe(
       Result.flatMap(

@@ -66,7 +66,7 @@ const lengths = (arrays: ReadonlyArray<{ readonly length: number }>): ReadonlyAr
   arrays.map(({ length }) => length)
 
 /**
- * A snapshot as one byte string. *Memory*: two copies of it.
+ * A snapshot as one byte string. *Memory*: one copy of it, and one for the SHA-256.
  *
  * *Fails*: `InvalidArgument` for a snapshot made by hand whose origin or weight is none.
  */
@@ -79,7 +79,15 @@ export const encode = Effect.fnUntraced(function* (
   return yield* seal(JSON.stringify(header), [...sums, ...rests, ...constants].map(bytesOf))
 })
 
-const readHeader = Schema.decodeUnknownResult(Schema.fromJsonString(Header))
+const readHeader = (text: string): Result.Result<typeof Header.Type, string> =>
+  Result.try({ try: (): unknown => JSON.parse(text), catch: () => "is no JSON" }).pipe(
+    Result.flatMap((json) =>
+      Result.mapError(
+        decodeOptions(Header, json),
+        ({ argument, value }) => `says that its ${argument} is ${value}`
+      )
+    )
+  )
 
 /**
  * Reads what `encode` wrote; `source`, such as the file's name, is what an error calls it.
@@ -92,9 +100,8 @@ export const decode = Effect.fnUntraced(function* (
   source: string
 ): Effect.fn.Return<Snapshot, SnapshotCorrupt | SnapshotFailure> {
   const { header, payload } = yield* open(source, bytes)
-  const read = readHeader(header, { onExcessProperty: "error" })
-  if (Result.isFailure(read))
-    return yield* corrupt(source, `has a header that is none: ${read.failure.message}`)
+  const read = readHeader(header)
+  if (Result.isFailure(read)) return yield* corrupt(source, `has a header that ${read.failure}`)
   const { origin, weight, ...sizes } = read.success
   const total = (counts: ReadonlyArray<number>): number => counts.reduce((sum, count) => sum + count, 0)
   const due = 8 * (total(sizes.sums) + total(sizes.rests)) + 4 * total(sizes.constants)

@@ -1,58 +1,50 @@
 /**
- * How sure an estimated Fisher is: standard errors of its trace, its norm and its quadratic forms, and where they come from.
+ * How sure an estimated Fisher is: the errors of its trace, its norm and its quadratic forms, by where they come from.
  *
  * *Math*: the estimate takes two expectations, over x and over y given x, and each leaves an error. *draws*: how far a number is from
- * what the exact expectation over y gives on the same x. *total*: how far from what all x ~ q would give, too; what x adds is *data*,
- * total^2 = draws^2 + data^2. Both are found from groups of examples: by leaving a group out, and by drawing its y anew. So they hold
- * for every structure and sampler, however the draws of one example depend on each other.
+ * what the exact expectation over y gives on the same x. *total*: how far from what all x ~ q give. Both are found from groups of
+ * examples: how the numbers change where a group is left out, and where its y are drawn anew. So they hold for every structure and
+ * every sampler, however the draws of one example depend on each other.
  *
- * *Source*: the jackknife of Quenouille 1956 and Tukey 1958; Efron and Stein 1981; Steele 1986; Student 1908.
+ * *Source*: Quenouille 1956 and Tukey 1958 (jackknife); Efron and Stein 1981; Steele 1986; Student 1908.
  */
-import { Effect, Result, Schema, Stream } from "effect"
+import { Effect, Result, Schema, type Scope } from "effect"
 import { dual } from "effect/Function"
-import { DataFailure, InvalidArgument, type NonFinite, type ShapeMismatch } from "../Errors.ts"
-import type { Batch } from "../model/Batch.ts"
-import { type Conditional, type Loaded, linearize, load } from "../model/Conditional.ts"
+import { InvalidArgument, type NonFinite, type ShapeMismatch } from "../Errors.ts"
+import { type Conditional, load } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
-import { type Layout, mismatch } from "../model/ParamSpace.ts"
+import type { Layout } from "../model/ParamSpace.ts"
 import type { Params } from "../model/Params.ts"
 import type { Tangent } from "../model/Tangent.ts"
-import { decode, PositiveInt, shown } from "../Options.ts"
-import { blocks, defaultBlockSize } from "../sampling/Blocks.ts"
-import { DataSource } from "../sampling/DataSource.ts"
-import type { Draws } from "../sampling/Draws.ts"
-import { Sampler } from "../sampling/Sampler.ts"
+import { attempt, decode, PositiveInt } from "../Options.ts"
+import { studentT } from "../random/Distributions.ts"
+import { defaultBlockSize } from "../sampling/Blocks.ts"
+import type { DataSource } from "../sampling/DataSource.ts"
+import type { Sampler } from "../sampling/Sampler.ts"
 import type { Device } from "../tensor/Device.ts"
 import { Checkpoint } from "./Checkpoint.ts"
-import { type EstimateError, EstimateOptions, estimate, sampledSums } from "./Estimate.ts"
+import { type EstimateError, EstimateOptions, estimate } from "./Estimate.ts"
 import { sumOfSquares } from "./internal/arrays.ts"
-import { finiteNumber } from "./internal/checked.ts"
-import { groupCount, grouped, groupsOf } from "./internal/groups.ts"
-import * as Jackknife from "./internal/jackknife.ts"
-import { studentT } from "./internal/studentT.ts"
+import { finiteNumber, unfit } from "./internal/checked.ts"
+import { groupSizeFor } from "./internal/groupSize.ts"
+import { walkGroups } from "./internal/groupWalk.ts"
+import { degreesOfFreedom, distancesOf, errorsOf, type Tally, type Whole } from "./internal/jackknife.ts"
+import { isTwoPass } from "./internal/twoPass.ts"
 import type { Fisher } from "./internal/value.ts"
-import type { AnyStructure, OperationsOf, SolveError, Structure } from "./Structure.ts"
+import type { AnyStructure, OperationsOf, SolveError } from "./Structure.ts"
 
 /** What a structure must be able to do. */
 export type Measured = "trace" | "frobeniusNorm" | "apply"
 
-const Level = Schema.Number.check(
-  Schema.makeFilter((level) => (level > 0 && level < 1) || "Give a number over 0 and under 1, such as 0.95.")
-)
-
-const Directions = Schema.Array(
-  Schema.Struct({ _tag: Schema.Literal("Tangent"), space: Schema.Any, values: Schema.Any })
-)
-
-const Options = Schema.Struct({
+const AllOptions = Schema.Struct({
   ...EstimateOptions.fields,
   groupSize: Schema.optionalKey(PositiveInt),
-  along: Schema.optionalKey(Directions)
+  along: Schema.optionalKey(Schema.Array(Schema.Any))
 })
 
 /**
- * Those of `Fisher.estimate`. `along`: the directions v whose v^T F v is asked for. `groupSize`: the most examples that a group has. A
- * group ends where its block ends. Unless said, there are about 256 groups: more of them know the errors better, and cost more.
+ * Those of `Fisher.estimate`. `along`: the directions v whose v^T F v is asked for. `groupSize`: the most examples that a group has; a
+ * group ends where its block ends. Unless said, there are about 256 groups. More of them know the errors better, and cost more.
  */
 export interface ErrorOptions<S extends string> extends EstimateOptions {
   readonly along?: ReadonlyArray<Tangent<S>>
@@ -63,10 +55,10 @@ export interface ErrorOptions<S extends string> extends EstimateOptions {
 export interface Deviation {
   /** The number itself. */
   readonly value: number
-  /** How much too large it is in the mean, to second order: 0 but for rounding where it is linear in the moments. */
+  /** How much too large it is in the mean, to second order: rounding alone where it is linear in the moments. */
   readonly bias: number
   readonly standardError: number
-  /** What the standard error was found from: about the number of groups. */
+  /** Of the standard error: about as many as there are groups. */
   readonly degreesOfFreedom: number
 }
 
@@ -75,13 +67,13 @@ export interface Uncertain {
   readonly value: number
   /** From y: how far it is from what the exact expectation over y gives on the same x. 0 for a sampler that draws nothing. */
   readonly draws: Deviation
-  /** From x: the standard error beside that of the draws. As a difference of two estimates it is 0 where the draws' is all there is. */
+  /** From x: the standard error that x adds, total^2 = draws^2 + data^2; 0 where the estimate of it is below. */
   readonly data: number
-  /** From both: how far it is from what all x ~ q give, where the examples are independent draws from q. */
+  /** From both: how far it is from what all x ~ q give, if the examples are independent draws from q. */
   readonly total: Deviation
 }
 
-/** A moment that the structure stores: its Frobenius norm, and the root mean square of what it is away, by draws and by all. */
+/** The Frobenius norm of a moment that the structure stores, and the root mean square of its distance from what it estimates. */
 export interface MomentError {
   readonly norm: number
   readonly draws: number
@@ -93,196 +85,186 @@ export interface Uncertainty {
   readonly frobeniusNorm: Uncertain
   /** One for each direction of `along`. */
   readonly forms: ReadonlyArray<Uncertain>
-  /** One for each moment of the structure. For dense, the diagonal and EKFAC their distance is that of the Fisher. */
+  /** One for each moment of the structure: for dense |F_hat - F| itself, for K-FAC A and G of each layer. */
   readonly moments: ReadonlyArray<MomentError>
   /** How many groups of examples the errors are from. */
   readonly groups: number
 }
 
+const Level = Schema.Number.check(
+  Schema.makeFilter((level) => (level > 0 && level < 1) || "Give a number between 0 and 1, such as 0.95.")
+)
+const IntervalOptions = Schema.Struct({ level: Level })
+
+type Interval = Result.Result<readonly [low: number, high: number], InvalidArgument>
+
 /**
- * The interval that covers what the value estimates with probability `level`, such as 0.95: from its bias and standard error, by the
- * quantiles of Student's t.
+ * The interval that holds what the value estimates with probability `level`, such as 0.95.
  *
- * *Math*: value - bias -+ t standardError. *Fails*: `InvalidArgument` for a level that is not between 0 and 1.
+ * *Math*: value - bias -+ t standardError, t the quantile of Student's distribution. It holds as far as a mean over the groups is
+ * normal. *Fails*: `InvalidArgument` for a level that is not between 0 and 1.
  */
 export const interval: {
-  (level: number): (self: Deviation) => Result.Result<readonly [low: number, high: number], InvalidArgument>
-  (self: Deviation, level: number): Result.Result<readonly [low: number, high: number], InvalidArgument>
+  (level: number): (self: Deviation) => Interval
+  (self: Deviation, level: number): Interval
 } = dual(
   2,
-  (
-    { bias, degreesOfFreedom, standardError, value }: Deviation,
-    level: number
-  ): Result.Result<readonly [low: number, high: number], InvalidArgument> =>
-    Result.map(decode(Schema.Struct({ level: Level }), { level }), () => {
-      const half = studentT(level, degreesOfFreedom) * standardError
+  ({ bias, degreesOfFreedom, standardError, value }: Deviation, level: number): Interval =>
+    Result.map(decode(IntervalOptions, { level }), () => {
+      // The lower quantile: 1 - level is exact where (1 + level) / 2 rounds to 1.
+      const half = -studentT((1 - level) / 2, degreesOfFreedom) * standardError
       return [value - bias - half, value - bias + half]
     })
 )
 
-/** Under this many groups a standard error is a guess. */
-const fewestGroups = 8
+/** What leaves an example out has fewer rows: no set of moments of the same kind. Two passes are asked again when the first is done. */
+const requireSums = (
+  structure: AnyStructure<never>,
+  space: Layout
+): Result.Result<void, InvalidArgument | ShapeMismatch> =>
+  attempt<InvalidArgument | ShapeMismatch>()(() => {
+    // What is no structure at all is refused by the estimate.
+    if (isTwoPass(structure) || typeof structure?.moments !== "function") return
+    if (structure.moments(space).every(({ _tag }) => _tag === "Sum")) return
+    throw new InvalidArgument({
+      argument: "structure",
+      value: structure.name,
+      message: `The ${structure.name} Fisher is stored as rows, and errors are known for sums. Give Structure.dense, which is the same matrix, or Structure.ekfac or Structure.diagonal, which have its trace.`
+    })
+  })
 
-/** So many groups unless said: their standard errors are good to 4 %. */
-const usualGroups = 256
-
-/** 128 MiB of sums of the groups of a block, and as much for the other draws. */
-const mostNumbers = 2 ** 24
-
-/** A group size that is one for this Fisher and these blocks. */
-const sizeOfGroups = (
-  { examples, means }: Fisher<string, Measured>,
-  blockSize: number,
-  asked: number | undefined
-): Result.Result<number, InvalidArgument> => {
-  const numbers = means.reduce((sum, { length }) => sum + length, 0)
-  const most = Math.max(1, Math.floor(mostNumbers / numbers))
-  const size = asked ?? Math.max(Math.ceil(examples / usualGroups), Math.ceil(blockSize / most))
-  const refused = (message: string) =>
-    Result.fail(new InvalidArgument({ argument: "groupSize", value: String(size), message }))
-  const each = groupCount(Math.min(blockSize, examples), size)
-  if (each > most) {
-    return refused(
-      `groupSize is ${size}: the ${each} groups of a block are ${each * numbers} numbers, over the ${mostNumbers} that are allowed. Give a larger groupSize or a smaller blockSize.`
-    )
-  }
-  const groups =
-    Math.floor(examples / blockSize) * groupCount(blockSize, size) + groupCount(examples % blockSize, size)
-  if (groups >= fewestGroups) return Result.succeed(size)
-  const remedy = size > 1 ? "Give a smaller groupSize, a smaller blockSize or more data." : "Give more data."
-  return refused(
-    `${examples} examples are ${groups} groups of up to ${size}, and a standard error needs at least ${fewestGroups}. ${remedy}`
+const requireDirections = (
+  along: ReadonlyArray<Tangent<string>>,
+  space: Layout
+): Result.Result<void, ShapeMismatch> => {
+  const [other] = along.flatMap(
+    (tangent, i) => unfit(`tangent along[${i}]`, ["Tangent"], space, tangent) ?? []
   )
+  return other === undefined ? Result.succeed(undefined) : Result.fail(other)
 }
 
-/** Rows have no difference: m + D is not made of as many. */
-const requireSums = (structure: Structure<never>, space: Layout): Result.Result<void, InvalidArgument> =>
-  structure.moments(space).every(({ _tag }) => _tag === "Sum")
-    ? Result.succeed(undefined)
-    : Result.fail(
-        new InvalidArgument({
-          argument: "structure",
-          value: structure.name,
-          message: `The ${structure.name} Fisher stores rows, whose errors are not known here. Give Structure.dense, which is the same matrix, or Structure.ekfac or Structure.diagonal, which have its trace.`
-        })
-      )
-
-/** Other draws than those of the round: no estimate of a sequence gets so far. */
-const otherRound = (round: number): number => Number.MAX_SAFE_INTEGER - round
-
-/** Whether two rounds of a sampler are one: then it draws nothing. */
-const sameDraws = (a: Draws, b: Draws): boolean =>
-  a._tag === "Labels" && b._tag === "Labels"
-    ? sameNumbers(a.labels, b.labels) && sameNumbers(a.weights, b.weights)
-    : a._tag === "Cotangents" && b._tag === "Cotangents" && sameNumbers(a.cotangents, b.cotangents)
-
-const sameNumbers = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
-}
-
-/** theta: the trace, the norm, and the forms. */
+/** The trace, the norm, and the forms, of these moments. */
 const numbersOf =
   <S extends string>(
     { kernels, space, structure }: Fisher<S, Measured>,
     along: ReadonlyArray<Tangent<S>>
-  ): Jackknife.Whole["numbers"] =>
+  ): Whole["numbers"] =>
   (means) => {
     const operations = structure.operations({ kernels, means, space })
-    return [
-      operations.trace(),
-      operations.frobeniusNorm(),
-      ...along.map((tangent) =>
-        Cotangent.pair({ _tag: "Cotangent", space, values: operations.apply(tangent.values) }, tangent)
-      )
-    ]
+    const form = (tangent: Tangent<S>): number =>
+      Cotangent.pair({ _tag: "Cotangent", space, values: operations.apply(tangent.values) }, tangent)
+    return [operations.trace(), operations.frobeniusNorm(), ...along.map(form)]
   }
-
-/** What the groups of one block tell. Its scores go as soon as they are summed. */
-const blockTally = Effect.fnUntraced(function* <S extends string>(
-  loaded: Loaded<S>,
-  batch: Batch,
-  { structure }: Fisher<S, Measured>,
-  whole: Jackknife.Whole,
-  { groupSize, round }: { readonly groupSize: number; readonly round: number }
-) {
-  const made = yield* linearize(loaded, batch)
-  const sampler = yield* Sampler
-  const groups = groupsOf(batch.examples, groupSize)
-  const sumsOf = (draws: Draws) =>
-    sampledSums(made, grouped(structure, groups), round).pipe(
-      Effect.provideService(Sampler, { name: sampler.name, draw: () => Effect.succeed(draws) }),
-      Effect.map(({ sums }) => sums)
-    )
-  const draws = yield* sampler.draw(made.outputs, round)
-  const others = yield* sampler.draw(made.outputs, otherRound(round))
-  const own = yield* sumsOf(draws)
-  const anew = sameDraws(draws, others) ? undefined : yield* sumsOf(others)
-  const tally = Jackknife.start(whole)
-  const moments = whole.means.length
-  const part = (of: typeof own, g: number) => of.slice(g * moments, (g + 1) * moments)
-  for (const [g, { from, to }] of groups.entries()) {
-    const sums = { examples: to - from, own: part(own, g), anew: anew && part(anew, g) }
-    Jackknife.count(tally, whole, sums)
-    yield* Effect.yieldNow
-  }
-  return tally
-}, Effect.scoped)
-
-/** How far the sums of the second walk may be from those of the first, over their norm: float32 is not there yet. */
-const repeatable = 2 ** -10
-
-/** Whether the walk over groups met the examples and the draws of the estimate. */
-const repeats = ({ examples, means }: Jackknife.Whole, { examples: met, sums }: Jackknife.Tally): boolean =>
-  met === examples &&
-  sums.every((sum, i) => {
-    let away = 0
-    for (let j = 0; j < sum.length; j++) away += (sum[j]! / examples - means[i]![j]!) ** 2
-    return away <= repeatable ** 2 * sumOfSquares(means[i]!)
-  })
 
 const uncertain = (
   what: string,
   i: number,
-  { values }: Jackknife.Whole,
-  { draws, total, weights }: Jackknife.Tally
+  value: number,
+  tally: Tally
 ): Result.Result<Uncertain, NonFinite> => {
-  const value = values[i]!
-  const deviation = (squares: number, bias: number, degreesOfFreedom: number): Deviation => ({
+  const { draws, total } = errorsOf(tally, i)
+  const deviation = (of: typeof total): Deviation => ({
     value,
-    bias,
-    standardError: Math.sqrt(squares),
-    degreesOfFreedom
+    bias: of.bias,
+    standardError: Math.sqrt(of.variance),
+    degreesOfFreedom: degreesOfFreedom(tally)
   })
-  // As many groups of equal size would know as much: rounding must not cost one of them.
-  const groups = Math.floor(1 / weights + 1e-6)
-  const drawn = deviation(draws.squares[i]!, draws.biases[i]!, groups)
-  const all = deviation(total.squares[i]! / (1 - weights), total.biases[i]!, groups - 1)
-  const data = Math.sqrt(Math.max(0, all.standardError ** 2 - drawn.standardError ** 2))
-  const numbers = [drawn.standardError, drawn.bias, all.standardError, all.bias]
-  return Result.map(Result.all(numbers.map((number) => finiteNumber(number, `standard error of the ${what}`))), () => ({
+  const numbers = [value, draws.variance, draws.bias, total.variance, total.bias]
+  return Result.map(Result.all(numbers.map((number) => finiteNumber(number, what))), () => ({
     value,
-    draws: drawn,
-    data,
-    total: all
+    draws: deviation(draws),
+    data: Math.sqrt(Math.max(0, total.variance - draws.variance)),
+    total: deviation(total)
   }))
 }
 
-const uncertaintyOf = (
-  whole: Jackknife.Whole,
-  tally: Jackknife.Tally,
-  groups: number
-): Result.Result<Uncertainty, NonFinite> =>
+const uncertaintyOf = ({ means, values }: Whole, tally: Tally): Result.Result<Uncertainty, NonFinite> =>
   Result.gen(function* () {
-    const { examples, means, values } = whole
+    const named = ["trace", "Frobenius norm", ...values.slice(2).map((_, i) => `form along[${i}]`)]
     const [trace, frobeniusNorm, ...forms] = yield* Result.all(
-      values.map((_, i) => uncertain(["trace", "Frobenius norm"][i] ?? `form along ${i - 2}`, i, whole, tally))
+      values.map((value, i) => uncertain(`error of the ${named[i]}`, i, value, tally))
     )
-    const moments = means.map((mean, i) => ({
-      norm: Math.sqrt(sumOfSquares(mean)),
-      draws: Math.sqrt(tally.drawn[i]!) / examples,
-      total: Math.sqrt(tally.spread[i]! / (1 - tally.weights)) / examples
-    }))
-    return { trace: trace!, frobeniusNorm: frobeniusNorm!, forms, moments, groups }
+    const moments = means.map((mean, i) => {
+      const { draws, total } = distancesOf(tally, i)
+      return { norm: Math.sqrt(sumOfSquares(mean)), draws: Math.sqrt(draws), total: Math.sqrt(total) }
+    })
+    return { trace: trace!, frobeniusNorm: frobeniusNorm!, forms, moments, groups: tally.groups }
   })
+
+const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends string>(
+  conditional: Conditional<S>,
+  params: Params<S>,
+  structure: AnyStructure<Measured>,
+  options: ErrorOptions<S> = {}
+): Effect.fn.Return<
+  { readonly fisher: Fisher<S, Measured>; readonly errors: Uncertainty },
+  EstimateError | SolveError,
+  DataSource | Sampler | Device | Scope.Scope
+> {
+  const { along = [], groupSize: asked, ...walk } = yield* Effect.fromResult(decode(AllOptions, options))
+  const { space } = conditional.network
+  yield* Effect.fromResult(requireDirections(along, space))
+  yield* Effect.fromResult(requireSums(structure, space))
+  const fisher = yield* estimate(conditional, params, structure, walk).pipe(
+    Effect.provideService(Checkpoint, undefined)
+  )
+  yield* Effect.fromResult(requireSums(fisher.structure, space))
+  const { blockSize = defaultBlockSize, concurrency = 1, pass = 0, round = 0 } = walk
+  const { examples, means } = fisher
+  const size = means.reduce((sum, { length }) => sum + length, 0)
+  const groupSize = yield* Effect.fromResult(groupSizeFor({ blockSize, examples, numbers: size }, asked))
+  const numbers = numbersOf(fisher, along)
+  const whole: Whole = { examples, means, numbers, values: numbers(means) }
+  const tally = yield* walkGroups({
+    ...{ blockSize, concurrency, groupSize, pass, round, whole },
+    loaded: yield* load(conditional, params),
+    structure: fisher.structure
+  })
+  const errors = yield* Effect.fromResult(uncertaintyOf(whole, tally))
+  return { fisher, errors }
+}, Effect.scoped)
+
+/**
+ * Estimates the Fisher as `Fisher.estimate` does, to the same bits, and says how sure its trace, its Frobenius norm and its quadratic
+ * forms are.
+ *
+ * *Math*: `internal/jackknife.ts` has the formulas. The errors are those of this structure's own numbers: that K-FAC is not F is no
+ * part of them, and the bases of EKFAC count as given. The groups are neighbours in the data: data in an order that means
+ * something, such as by class, is to be shuffled, or groupSize to be 1.
+ * *Cost*: one walk over the data more, with two backward passes (one where the sampler draws nothing) and the structure's own sums
+ * twice; for each group three times the numbers themselves. *Memory*: the sums of the groups of a block, beside those of the estimate.
+ *
+ * *Fails*: as `Fisher.estimate`; `InvalidArgument` for a structure that is stored as rows, for fewer than 8 groups, and for groups whose
+ * sums are too many numbers; `ShapeMismatch` for directions of another network; `NonFinite`; `DataFailure` for a source or sampler
+ * that does not repeat itself. A Checkpoint is not used.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Result } from "effect"
+ * import { Conditional, DataSource, Device, Fisher, Likelihood, Network, Sampler, Structure } from "natgrad"
+ *
+ * // One Bernoulli at p = 1/2, seen 16 times: every score is 1/2 or -1/2, so that nothing is unsure.
+ * const coin = Conditional.make(Network.sequential(0, [Network.dense(1)]), Likelihood.bernoulli)
+ * const { errors } = await Effect.runPromise(
+ *   Fisher.estimateWithErrors(coin, Conditional.init(coin, { seed: 0 }), Structure.dense).pipe(
+ *     Effect.provide([
+ *       DataSource.density({ y: new Float32Array(16) }),
+ *       Sampler.monteCarlo({ draws: 4, seed: 0 }),
+ *       Device.cpu
+ *     ])
+ *   )
+ * )
+ * errors.trace.value // => 0.25
+ * Result.getOrThrow(Fisher.interval(errors.trace.total, 0.95)) // => [0.25, 0.25]
+ * ```
+ */
+export const estimateWithErrors = withErrors as <S extends string, T extends AnyStructure<Measured>>(
+  conditional: Conditional<S>,
+  params: Params<S>,
+  structure: T,
+  options?: ErrorOptions<S>
+) => Effect.Effect<
+  { readonly fisher: Fisher<S, OperationsOf<T>>; readonly errors: Uncertainty },
+  EstimateError | SolveError,
+  DataSource | Sampler | Device
+>

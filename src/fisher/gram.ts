@@ -23,9 +23,6 @@ import type { Moments, Operation, SolveError, Structure } from "./Structure.ts"
 
 const what = "Gram Fisher"
 
-/** 256 MiB of rows of one block. */
-const mostNumbers = 2 ** 26
-
 /** R rows of P numbers. */
 interface RowsOf {
   readonly rows: Float32Array
@@ -73,7 +70,7 @@ const throughRows = (kernels: Kernels, of: RowsOf) => {
   const { count, size } = of
   const gram = once(() => gramMatrix(kernels, of))
   const spectrum = once(() => decompose(kernels, { n: count, matrix: gram(), what }))
-  /** The largest eigenvalue is at most the trace. */
+  /** At most the largest eigenvalue, as the largest pivot is. */
   const largest = once(() =>
     Math.max(0, ...Array.from({ length: count }, (_, i) => gram()[i * (count + 1)]!))
   )
@@ -198,20 +195,12 @@ export const gram: Structure<Exclude<Operation, "factoredSolve">> = {
   name: "gram",
   constants: [],
   moments: ({ size }) => [Rows({ width: size })],
-  reduce: ({ columns, examples, layers, space: { size } }) => {
-    if (columns * examples * size > mostNumbers) {
-      throw new Error(
-        `${columns} columns of ${examples} examples are ${columns * examples * size} numbers of rows, over ${mostNumbers}: ` +
-          "give fewer draws, a smaller blockSize or Structure.kfac"
-      )
-    }
-    return [
-      tf.concat(
-        layers.map((layer) => gradients(layer, 0, columns)),
-        1
-      )
-    ]
-  },
+  reduce: ({ columns, layers }) => [
+    tf.concat(
+      layers.map((layer) => gradients(layer, 0, columns)),
+      1
+    )
+  ],
   operations: (moments) => {
     const { restrict, ...rest } = operations(moments)
     return {

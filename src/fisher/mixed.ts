@@ -5,9 +5,10 @@
  * one of them takes two.
  */
 import { Result } from "effect"
-import { ShapeMismatch } from "../Errors.ts"
+import { InvalidArgument, ShapeMismatch } from "../Errors.ts"
 import { blockLayout, type Layout } from "../model/ParamSpace.ts"
 import type { BlockScores } from "../model/Score.ts"
+import { shown } from "../Options.ts"
 import { merged } from "./internal/arrays.ts"
 import { isTwoPass } from "./internal/twoPass.ts"
 import type {
@@ -52,6 +53,22 @@ const requireEach = (parts: ReadonlyArray<unknown>, space: Layout): void => {
     expected: String(space.blocks.length),
     actual: String(parts.length),
     message: `Structure.mixed has ${parts.length} structures, and ${space.signature} has ${space.blocks.length} layers with parameters. Give one for each.`
+  })
+}
+
+const requireStructures = (parts: unknown): void => {
+  const known = (part: unknown): boolean =>
+    typeof part === "object" && part !== null && ("second" in part || "moments" in part)
+  const strange = Array.isArray(parts) ? parts.findIndex((part) => !known(part)) : undefined
+  if (strange === -1) return
+  const [argument, value] =
+    strange === undefined
+      ? ["parts", parts]
+      : [`parts[${strange}]`, (parts as ReadonlyArray<unknown>)[strange]]
+  throw new InvalidArgument({
+    argument: String(argument),
+    value: shown(value),
+    message: `${argument} is ${shown(value)}. Give a list of structures, such as [Structure.kfac, Structure.dense].`
   })
 }
 
@@ -170,9 +187,11 @@ const twoPass = (parts: ReadonlyArray<AnyStructure<never>>, name: string): TwoPa
  * One structure for each layer with parameters, in their order: `Structure.mixed([Structure.kfac, Structure.dense])`. It can do what all
  * of them can.
  *
- * *Fails* when used: `ShapeMismatch` for another number of structures than the network has layers with parameters.
+ * *Throws*: `InvalidArgument` for what is no list of structures. *Fails* when used: `ShapeMismatch` for another number of structures
+ * than the network has layers with parameters.
  */
 export const mixed = <const Parts extends ReadonlyArray<AnyStructure<never>>>(parts: Parts): Mixed<Parts> => {
+  requireStructures(parts)
   const name = `mixed(${parts.map((part) => part.name).join(", ")})`
   const made = parts.some(isTwoPass)
     ? twoPass(parts, name)

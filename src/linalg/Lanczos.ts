@@ -10,7 +10,13 @@
  * Parlett, The Symmetric Eigenvalue Problem, 1998, section 6.9.
  */
 import { Effect, Result, Schema } from "effect"
-import { InvalidArgument, type NonFinite, type NotConverged, type ShapeMismatch } from "../Errors.ts"
+import {
+  InvalidArgument,
+  type NonFinite,
+  type NotConverged,
+  NotPositiveDefinite,
+  type ShapeMismatch
+} from "../Errors.ts"
 import { reference } from "../kernels/reference.ts"
 import { decode, PositiveInt } from "../Options.ts"
 import { products, vectorFault } from "./internal/checked.ts"
@@ -117,7 +123,8 @@ const begin = (
     new InvalidArgument({
       argument: "start",
       value: "zeros",
-      message: "start has no number but zeros. Give a vector with a direction, such as standard normal numbers."
+      message:
+        "start has no number but zeros. Give a vector with a direction, such as standard normal numbers."
     })
   )
 }
@@ -137,7 +144,7 @@ const advance = (run: Run, image: Float64Array): void => {
   for (let i = 0; i < diagonal.length; i++) {
     magnitude = Math.max(magnitude, Math.abs(diagonal[i]!) + (offDiagonal[i] ?? 0))
   }
-  run.invariant = next <= image.length * 2 ** -52 * magnitude
+  run.invariant = next <= image.length * 2 ** -52 * magnitude || basis.length === image.length
   offDiagonal.push(next)
   if (!run.invariant) run.following = image.map((value) => value / next)
 }
@@ -172,20 +179,21 @@ export const quadrature = (self: Tridiagonal): Result.Result<Quadrature, NotConv
   Result.map(spectrum(self.diagonal, self.offDiagonal), ({ nodes, weights }) => ({ nodes, weights }))
 
 /**
- * The Gauss-Radau quadrature with one more node, at the given one, exact for polynomials of degree 2 m; undefined where
- * the node is not below the spectrum of T, and so not below that of A.
+ * The Gauss-Radau quadrature with one more node, at the given one, which is below the spectrum: exact for polynomials of
+ * degree 2 m. Where Gauss gives too much for a function, this one gives too little, or the reverse.
  *
+ * *Fails* `NotPositiveDefinite` where T - node I is not positive definite, and so A - node I is not; as `quadrature`.
  * *Source* Golub, Some modified matrix eigenvalue problems, 1973, section 7.
  */
 export const radau = (
   self: Tridiagonal,
   node: number
-): Result.Result<Quadrature | undefined, NotConverged | NonFinite> => {
+): Result.Result<Quadrature, NotPositiveDefinite | NotConverged | NonFinite> => {
   const { diagonal, next, offDiagonal } = self
   let pivot = 1
   for (let i = 0; i < diagonal.length; i++) {
     pivot = diagonal[i]! - node - (i === 0 ? 0 : offDiagonal[i - 1]! ** 2 / pivot)
-    if (!(pivot > 0)) return Result.succeed(undefined)
+    if (!(pivot > 0)) return Result.fail(notBelow(node, i))
   }
   if (next === 0) return quadrature(self)
   return Result.map(
@@ -193,6 +201,16 @@ export const radau = (
     ({ nodes, weights }) => ({ nodes, weights })
   )
 }
+
+const notBelow = (node: number, pivot: number) =>
+  new NotPositiveDefinite({
+    what: "the tridiagonal matrix of Lanczos",
+    pivot,
+    damping: -node,
+    message:
+      `The node ${node} is not below the spectrum: pivot ${pivot} of the tridiagonal matrix less the node failed. ` +
+      "Give a smaller node."
+  })
 
 /**
  * The largest and the smallest eigenvalue of T, in this order: estimates of those of A, from inside its spectrum.

@@ -16,9 +16,7 @@ export interface Operator<E = never, R = never> {
    *
    * *Shapes* As many fresh vectors as were given, in their order; those that were given are left as they are.
    */
-  readonly apply: (
-    vectors: ReadonlyArray<Float64Array>
-  ) => Effect.Effect<ReadonlyArray<Float64Array>, E, R>
+  readonly apply: (vectors: ReadonlyArray<Float64Array>) => Effect.Effect<ReadonlyArray<Float64Array>, E, R>
 }
 
 /**

@@ -37,13 +37,13 @@ export interface OracleLikelihood {
   readonly kl: (z: Vector, other: Vector) => number
 }
 
-interface Own extends Omit<OracleLikelihood, "expectation" | "fisher"> {
+export interface Own extends Omit<OracleLikelihood, "expectation" | "fisher"> {
   /** A smaller support on which E[score score^T] is still exact. */
   readonly fisherSupport?: OracleLikelihood["support"]
 }
 
 /** Adds what follows from the support and the score. */
-const make = ({ fisherSupport, ...own }: Own): OracleLikelihood => ({
+export const make = ({ fisherSupport, ...own }: Own): OracleLikelihood => ({
   ...own,
   expectation: (z, f) => own.support(z).reduce((sum, { probability, y }) => sum + probability * f(y), 0),
   fisher: (z) => {

@@ -10,10 +10,12 @@ export const countingKernels = (): {
   const counts = new Map<string, number>()
   const counted = Object.entries(reference).map(([name, kernel]) => [
     name,
-    (options: never) => {
-      counts.set(name, (counts.get(name) ?? 0) + 1)
-      return (kernel as (options: never) => unknown)(options)
-    }
+    typeof kernel !== "function"
+      ? kernel
+      : (options: never) => {
+          counts.set(name, (counts.get(name) ?? 0) + 1)
+          return (kernel as (options: never) => unknown)(options)
+        }
   ])
   return {
     kernels: Object.fromEntries(counted) as Kernels,

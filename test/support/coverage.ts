@@ -28,7 +28,8 @@ export interface Population {
 
 const values = 64
 
-export const population = (likelihood: OracleLikelihood): Population => {
+/** `weight`: the parameter of the form of one weight; one of the first layer unless said. */
+export const population = (likelihood: OracleLikelihood, weight = 4): Population => {
   const random = generator(5)
   const X = Array.from({ length: values }, () =>
     dyadic([4 * random.uniform() - 2, 4 * random.uniform() - 2], 8)
@@ -42,7 +43,10 @@ export const population = (likelihood: OracleLikelihood): Population => {
     factors: X.map((x) =>
       kfacFactors(net, likelihood, theta, [x]).flatMap(({ A, G }) => [flatten(A), flatten(G)])
     ),
-    along: [dyadic(random.normals(theta.length), 8), Float64Array.from(theta, (_, i) => (i === 4 ? 1 : 0))]
+    along: [
+      dyadic(random.normals(theta.length), 8),
+      Float64Array.from(theta, (_, i) => (i === weight ? 1 : 0))
+    ]
   }
 }
 
@@ -96,7 +100,16 @@ const ofDense = ({ along }: Population, fisher: Vector): Numbers => [
 const ofDiagonal = ({ along }: Population, fisher: Vector): Numbers => {
   const n = Math.sqrt(fisher.length)
   const diagonal = Float64Array.from({ length: n }, (_, i) => fisher[i * (n + 1)]!)
-  return [traceOf(fisher), norm(diagonal), ...along.map((v) => dot(diagonal, v.map((entry) => entry ** 2)))]
+  return [
+    traceOf(fisher),
+    norm(diagonal),
+    ...along.map((v) =>
+      dot(
+        diagonal,
+        v.map((entry) => entry ** 2)
+      )
+    )
+  ]
 }
 
 /** Of A (x) G for each layer, for the block V of each direction: sum_ijkl V_ik A_ij G_kl V_jl. */
@@ -156,7 +169,16 @@ const exactIn = (
   { constants, name }: Structure.Structure<never>,
   weights: Vector
 ): Numbers => {
-  if (name === "kfac") return ofKfac(of, of.factors[0]!.map((_, i) => weighted(of.factors.map((all) => all[i]!), weights)))
+  if (name === "kfac")
+    return ofKfac(
+      of,
+      of.factors[0]!.map((_, i) =>
+        weighted(
+          of.factors.map((all) => all[i]!),
+          weights
+        )
+      )
+    )
   const fisher = weighted(of.fishers, weights)
   if (name === "ekfac") return inBases(of, fisher, constants)
   return name === "diagonal" ? ofDiagonal(of, fisher) : ofDense(of, fisher)
@@ -173,7 +195,8 @@ export const traceVariances = ({ c: { likelihood, net, theta, X } }: Population)
       const u = gradient(y)
       return { probability, square: dot(u, u) }
     })
-    const moment = (k: number) => squares.reduce((sum, { probability, square }) => sum + probability * square ** k, 0)
+    const moment = (k: number) =>
+      squares.reduce((sum, { probability, square }) => sum + probability * square ** k, 0)
     return { mean: moment(1), variance: moment(2) - moment(1) ** 2 }
   })
   const average = (f: (one: (typeof each)[number]) => number) => mean(each.map(f))
@@ -213,7 +236,10 @@ export const outcomes = (
     DataSource.fromArrays({ x: sample.map((value) => of.c.X[value]!) })
   /** EKFAC's second pass, in bases of another sample and other draws. */
   const elsewhere = (round: number) =>
-    Fisher.estimate(conditional, params, Structure.ekfac, { round: repeats + round, blockSize: examples }).pipe(
+    Fisher.estimate(conditional, params, Structure.ekfac, {
+      round: repeats + round,
+      blockSize: examples
+    }).pipe(
       Effect.map((fisher) => fisher.structure),
       Effect.provide(source(sampleOf(repeats + round, examples)))
     )
@@ -250,4 +276,7 @@ export const coverage = (pairs: Pairs): number =>
 
 /** The same with other standard errors. */
 export const rescaled = (pairs: Pairs, factor: number): Pairs =>
-  pairs.map(([deviation, truth]) => [{ ...deviation, standardError: factor * deviation.standardError }, truth])
+  pairs.map(([deviation, truth]) => [
+    { ...deviation, standardError: factor * deviation.standardError },
+    truth
+  ])

@@ -1,4 +1,6 @@
-/** Every likelihood of the library beside the oracle's, at several numbers of outputs. */
+/**
+ * Likelihoods of the library beside the oracle's: `families` are the three that networks are tested with; lawFamilies.ts has every one.
+ */
 import { Likelihood } from "../../src/index.ts"
 import * as Oracle from "../oracle/likelihoods.ts"
 import type { Vector } from "../oracle/linear.ts"

@@ -1,5 +1,5 @@
 /**
- * A process to be killed: sums in a Checkpoint, without a network. `node killedSums.ts checkpoint FILE` adds 200 blocks of 2,000
+ * A process to be killed: sums in a Checkpoint, without a network. `node killedSums.ts checkpoint FILE` adds 150 blocks of 2,000
  * float32 numbers to what it finds in the file, writes after each, and prints the SHA-256 of what it ends with. Without a file it adds
  * alone; as `node killedSums.ts in-place FILE` it writes as one should not.
  */
@@ -17,7 +17,7 @@ import type { ParamSpace } from "../../src/model/ParamSpace.ts"
 import { generator } from "../oracle/random.ts"
 
 const [how, file] = process.argv.slice(2)
-const blocks = 200
+const blocks = 150
 const size = 2000
 
 const space: ParamSpace<"none"> = { signature: "none", blocks: [], size }
@@ -93,9 +93,9 @@ const inPlace = (path: string) =>
     write: (bytes) =>
       Effect.gen(function* () {
         writeFileSync(path, "")
-        for (let at = 0; at < bytes.length; at += 1000) {
+        for (let at = 0; at < bytes.length; at += 8000) {
           yield* Effect.sleep(0)
-          appendFileSync(path, bytes.subarray(at, at + 1000))
+          appendFileSync(path, bytes.subarray(at, at + 8000))
         }
       }),
     remove: Effect.sync(() => rmSync(path))

@@ -2,12 +2,16 @@
 
 import type { Label } from "../oracle/likelihoods.ts"
 import { type Matrix, matmul, norm, scale, slope, transpose, type Vector } from "../oracle/linear.ts"
-import { type Family, ordinaryPoints } from "./families.ts"
+import { type LawFamily, unit } from "./lawFamilies.ts"
 import { eps64, matrixError, ratio, vectorError, worst } from "./measure.ts"
 import { rows } from "./subject.ts"
 
-/** 2^-53 relative to z moves exp(z) by this much: no formula does better, and one that cancels does worse. */
-export const unit = (z: Vector): number => z.length * eps64 * (1 + Math.max(...Array.from(z, Math.abs)))
+/** Their sum, by halves: the rounding of n terms grows as log n. */
+const total = (terms: ReadonlyArray<number>): number => {
+  if (terms.length <= 8) return terms.reduce((a, b) => a + b, 0)
+  const half = terms.length >> 1
+  return total(terms.slice(0, half)) + total(terms.slice(half))
+}
 
 /** The columns of the factor, each of C numbers. */
 const columns = (flat: ArrayLike<number>, outputs: number): Matrix =>
@@ -21,55 +25,80 @@ interface Outcome {
 }
 
 /** Every y with the probability that the library gives it; for a density the oracle's quadrature. */
-export const outcomes = ({ discrete, oracle, ours }: Family, z: Vector): ReadonlyArray<Outcome> =>
-  oracle.support(z).map(({ probability, y }) => ({
-    y,
-    probability: discrete ? Math.exp(ours.at(z).logProbability(y)) : probability
-  }))
+export const outcomes = ({ discrete, oracle, ours }: LawFamily, z: Vector): ReadonlyArray<Outcome> => {
+  const { logProbability } = ours.at(z)
+  return oracle
+    .support(z)
+    .map(({ probability, y }) => ({ y, probability: discrete ? Math.exp(logProbability(y)) : probability }))
+}
 
 /** L2: the largest |E_y[score_c]| over c, in units of the sum of the magnitudes of its terms. */
-const scoreMean = ({ ours }: Family, z: Vector, support: ReadonlyArray<Outcome>): number =>
-  worst(
+const scoreMean = ({ averageUnit, ours }: LawFamily, z: Vector, support: ReadonlyArray<Outcome>): number => {
+  const own = ours.at(z)
+  const scores = support.map(({ y }) => own.score(y))
+  const roundoff = averageUnit(z)
+  return worst(
     Array.from(z, (_, c) => {
-      const terms = support.map(({ probability, y }) => probability * ours.at(z).score(y)[c]!)
-      const size = terms.reduce((sum, term) => sum + Math.abs(term), 0)
-      return ratio(Math.abs(terms.reduce((a, b) => a + b, 0)), unit(z) * size)
+      const terms = support.map(({ probability }, i) => probability * scores[i]![c]!)
+      return ratio(Math.abs(total(terms)), roundoff * total(terms.map(Math.abs)))
     })
   )
+}
 
 /** E_y[score score^T] from the library's scores. */
-const enumerated = ({ ours }: Family, z: Vector, support: ReadonlyArray<Outcome>): Matrix => {
-  const weighted = support.map(({ probability, y }) =>
-    ours
-      .at(z)
-      .score(y)
-      .map((s) => Math.sqrt(probability) * s)
-  )
+const enumerated = ({ ours }: LawFamily, z: Vector, support: ReadonlyArray<Outcome>): Matrix => {
+  const own = ours.at(z)
+  const weighted = support.map(({ probability, y }) => own.score(y).map((s) => Math.sqrt(probability) * s))
   return matmul(transpose(weighted), weighted)
+}
+
+/** The largest error of the score over the support: of `sign` times the library's. */
+const scoreError = (f: LawFamily, z: Vector, sign: number): number => {
+  const own = f.ours.at(z)
+  return worst(
+    f.oracle.support(z).map(({ y }) =>
+      vectorError(
+        own.score(y).map((s) => sign * s),
+        f.oracle.score(z, y),
+        unit(z),
+        f.scoreSize(z, y)
+      )
+    )
+  )
+}
+
+/** The largest error of log p over the support: of `factor` times the library's. */
+const logError = (f: LawFamily, z: Vector, factor: number): number => {
+  const own = f.ours.at(z)
+  return worst(
+    f.oracle
+      .support(z)
+      .map(({ y }) =>
+        ratio(
+          Math.abs(factor * own.logProbability(y) - f.oracle.logProbability(z, y)),
+          unit(z) * f.logSize(z, y)
+        )
+      )
+  )
 }
 
 const factorSquared = (factor: Matrix): Matrix => matmul(transpose(factor), factor)
 
-/** The magnitudes that log p(y|z) is a sum of. */
-const logSize = ({ discrete, oracle }: Family, z: Vector, y: Label): number =>
-  discrete
-    ? Math.abs(oracle.logProbability(z, y))
-    : Math.abs(oracle.logProbability(z, y) - oracle.logProbability(z, z)) +
-      Math.abs(oracle.logProbability(z, z))
-
-/** The magnitudes that KL(z || other) is a sum of. */
-export const klSize = ({ discrete, oracle }: Family, z: Vector, other: Vector): number =>
-  discrete
-    ? oracle.expectation(
-        z,
-        (y) => Math.abs(oracle.logProbability(z, y)) + Math.abs(oracle.logProbability(other, y))
-      )
-    : oracle.kl(z, other)
-
-/** The sum of p over every y; for a density by the trapezoidal rule, which is exact for a normal to exp(-79). */
-export const totalProbability = (family: Family, z: Vector, variance: number): number => {
-  const { logProbability } = family.ours.at(z)
-  if (family.discrete) return outcomes(family, z).reduce((sum, { probability }) => sum + probability, 0)
+/**
+ * The sum of p over every y; for a density the oracle's quadrature of p over the oracle's density, and for one variance the
+ * trapezoidal rule, which is exact for a normal to exp(-79).
+ */
+export const totalProbability = (family: LawFamily, z: Vector, variance: number): number => {
+  const { discrete, oracle, ours } = family
+  const { logProbability } = ours.at(z)
+  if (discrete) return total(outcomes(family, z).map(({ probability }) => probability))
+  if (!oracle.name.startsWith("gaussian")) {
+    return total(
+      oracle
+        .support(z)
+        .map(({ probability, y }) => probability * Math.exp(logProbability(y) - oracle.logProbability(z, y)))
+    )
+  }
   const h = Math.sqrt(variance) / 2
   const grid = Array.from({ length: 37 }, (_, i) => (i - 18) * h)
   const walk = (y: ReadonlyArray<number>): number =>
@@ -79,26 +108,57 @@ export const totalProbability = (family: Family, z: Vector, variance: number): n
   return walk([])
 }
 
+/** At most 40 of them, evenly spread. */
+const some = <A>(values: ReadonlyArray<A>): ReadonlyArray<A> => {
+  const every = Math.ceil(values.length / 40)
+  return values.filter((_, i) => i % every === 0)
+}
+
+/** The points where differences are taken: of size 1. */
+export const middlePoints = ({ points }: LawFamily): ReadonlyArray<Vector> =>
+  points.slice(points.length / 4, points.length / 2)
+
 /** |(log p(z + h e_c) - log p(z - h e_c)) / 2h - scaled score_c| over the points, labels and coordinates. */
-export const differenceError = ({ oracle, ours, outputs }: Family, h: number, scaled = 1): number =>
+export const differenceError = (family: LawFamily, h: number, scaled = 1): number =>
   norm(
-    ordinaryPoints(outputs)
-      .slice(8, 16)
-      .flatMap((z) =>
-        oracle.support(z).flatMap(({ y }) => {
-          const at = (t: number, c: number) =>
-            ours.at(Float64Array.from(z, (v, i) => (i === c ? v + t : v))).logProbability(y)
-          const score = ours.at(z).score(y)
-          return Array.from(z, (_, c) => (at(h, c) - at(-h, c)) / (2 * h) - scaled * score[c]!)
-        })
-      )
+    middlePoints(family).flatMap((z) =>
+      Array.from(z, (_, c) => {
+        const moved = (t: number) => family.ours.at(Float64Array.from(z, (v, i) => (i === c ? v + t : v)))
+        const [own, up, down] = [family.ours.at(z), moved(h), moved(-h)]
+        return some(family.oracle.support(z)).map(
+          ({ y }) => (up.logProbability(y) - down.logProbability(y)) / (2 * h) - scaled * own.score(y)[c]!
+        )
+      }).flat()
+    )
   )
 
+/** |KL(z - d / 2 || z + d / 2) + KL(z + d / 2 || z - d / 2) - scaled d^T Lambda d| at the same points, |d| = h. */
+export const curvatureError = ({ ours, ...family }: LawFamily, h: number, scaled = 1): number => {
+  const direction = Float64Array.from(family.drawn, (_, c) => (c % 2 === 0 ? 1 : -0.5))
+  const length = norm(direction)
+  return norm(
+    middlePoints({ ours, ...family }).map((z) => {
+      const moved = (sign: number) =>
+        Float64Array.from(z, (v, c) => v + (sign * h * direction[c]!) / (2 * length))
+      const [from, to] = [moved(-1), moved(1)]
+      const d = Float64Array.from(to, (v, c) => v - from[c]!)
+      const lambda = rows(ours.at(z).fisher())
+      const form = matmul([d], matmul(lambda, transpose([d])))[0]![0]!
+      return ours.at(from).klDivergence(to) + ours.at(to).klDivergence(from) - scaled * form
+    })
+  )
+}
+
 export const steps = [0.2, 0.1, 0.05, 0.025]
-export const order = (family: Family, scaled = 1): number =>
+export const order = (family: LawFamily, scaled = 1): number =>
   slope(
     steps,
     steps.map((h) => differenceError(family, h, scaled))
+  )
+export const curvatureOrder = (family: LawFamily, scaled = 1): number =>
+  slope(
+    steps,
+    steps.map((h) => curvatureError(family, h, scaled))
   )
 
 /** What each law measures at one point, and a wrong implementation that it must reject at ordinary points. */
@@ -107,8 +167,8 @@ export const pointLaws: Readonly<
     string,
     {
       readonly control: string
-      readonly error: (f: Family, z: Vector) => number
-      readonly wrong: (f: Family, z: Vector) => number
+      readonly error: (f: LawFamily, z: Vector) => number
+      readonly wrong: (f: LawFamily, z: Vector) => number
     }
   >
 > = {
@@ -120,23 +180,8 @@ export const pointLaws: Readonly<
   },
   "the score is the oracle's": {
     control: "the gradient of -log p",
-    error: (f, z) =>
-      worst(
-        f.oracle.support(z).map(({ y }) => vectorError(f.ours.at(z).score(y), f.oracle.score(z, y), unit(z)))
-      ),
-    wrong: (f, z) =>
-      worst(
-        f.oracle.support(z).map(({ y }) =>
-          vectorError(
-            f.ours
-              .at(z)
-              .score(y)
-              .map((s) => -s),
-            f.oracle.score(z, y),
-            unit(z)
-          )
-        )
-      )
+    error: (f, z) => scoreError(f, z, 1),
+    wrong: (f, z) => scoreError(f, z, -1)
   },
   "Lambda is the oracle's": {
     control: "off by 1e-6",
@@ -146,12 +191,13 @@ export const pointLaws: Readonly<
   },
   "Lambda is E_y[score score^T]": {
     control: "one label alone, the empirical Fisher",
-    error: (f, z) => matrixError(rows(f.ours.at(z).fisher()), enumerated(f, z, outcomes(f, z)), unit(z)),
+    error: (f, z) =>
+      matrixError(rows(f.ours.at(z).fisher()), enumerated(f, z, outcomes(f, z)), f.averageUnit(z)),
     wrong: (f, z) =>
       matrixError(
         rows(f.ours.at(z).fisher()),
         enumerated(f, z, [{ ...f.oracle.support(z)[0]!, probability: 1 }]),
-        unit(z)
+        f.averageUnit(z)
       )
   },
   "Lambda is the sum of the factor's columns squared": {
@@ -167,27 +213,7 @@ export const pointLaws: Readonly<
   },
   "log p is the oracle's": {
     control: "in bits",
-    error: (f, z) =>
-      worst(
-        f.oracle
-          .support(z)
-          .map(({ y }) =>
-            ratio(
-              Math.abs(f.ours.at(z).logProbability(y) - f.oracle.logProbability(z, y)),
-              unit(z) * logSize(f, z, y)
-            )
-          )
-      ),
-    wrong: (f, z) =>
-      worst(
-        f.oracle
-          .support(z)
-          .map(({ y }) =>
-            ratio(
-              Math.abs(f.ours.at(z).logProbability(y) / Math.LN2 - f.oracle.logProbability(z, y)),
-              unit(z) * logSize(f, z, y)
-            )
-          )
-      )
+    error: (f, z) => logError(f, z, 1),
+    wrong: (f, z) => logError(f, z, 1 / Math.LN2)
   }
 }

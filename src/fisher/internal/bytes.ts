@@ -6,28 +6,25 @@ type Numbers = Float32Array | Float64Array
 
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-/** Turns the bytes of every number around, on the machines where that is due. */
-const turned = (bytes: Uint8Array<ArrayBuffer>, width: number): Uint8Array<ArrayBuffer> => {
-  if (!littleEndian) for (let i = 0; i < bytes.length; i += width) bytes.subarray(i, i + width).reverse()
-  return bytes
+/** The bytes with those of every number turned around, on the machines where that is due. */
+const turned = (bytes: Uint8Array, width: number): Uint8Array => {
+  if (littleEndian) return bytes
+  const out = new Uint8Array(bytes)
+  for (let i = 0; i < out.length; i += width) out.subarray(i, i + width).reverse()
+  return out
 }
 
-/** The bytes of some numbers: a copy. */
-export const bytesOf = ({
-  BYTES_PER_ELEMENT,
-  buffer,
-  byteLength,
-  byteOffset
-}: Numbers): Uint8Array<ArrayBuffer> =>
-  turned(new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength)), BYTES_PER_ELEMENT)
+/** The bytes of some numbers: a view of them where that can be. */
+export const bytesOf = ({ BYTES_PER_ELEMENT, buffer, byteLength, byteOffset }: Numbers): Uint8Array =>
+  turned(new Uint8Array(buffer, byteOffset, byteLength), BYTES_PER_ELEMENT)
 
 /** The numbers that whole groups of 8 bytes are. */
 export const float64s = (bytes: Uint8Array): Float64Array =>
-  new Float64Array(turned(new Uint8Array(bytes), 8).buffer)
+  new Float64Array(new Uint8Array(turned(bytes, 8)).buffer)
 
 /** The numbers that whole groups of 4 bytes are. */
 export const float32s = (bytes: Uint8Array): Float32Array =>
-  new Float32Array(turned(new Uint8Array(bytes), 4).buffer)
+  new Float32Array(new Uint8Array(turned(bytes, 4)).buffer)
 
 /** The parts, one after another. */
 export const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
@@ -49,7 +46,7 @@ const wholeNumbers = (width: number) =>
 export const Float64s = wholeNumbers(8).pipe(
   Schema.decodeTo(
     Schema.instanceOf(Float64Array<ArrayBufferLike>),
-    SchemaTransformation.transform({ decode: float64s, encode: (array): Uint8Array => bytesOf(array) })
+    SchemaTransformation.transform({ decode: float64s, encode: bytesOf })
   )
 )
 
@@ -57,7 +54,7 @@ export const Float64s = wholeNumbers(8).pipe(
 export const Float32s = wholeNumbers(4).pipe(
   Schema.decodeTo(
     Schema.instanceOf(Float32Array<ArrayBufferLike>),
-    SchemaTransformation.transform({ decode: float32s, encode: (array): Uint8Array => bytesOf(array) })
+    SchemaTransformation.transform({ decode: float32s, encode: bytesOf })
   )
 )
 

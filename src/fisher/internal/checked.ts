@@ -1,6 +1,35 @@
 import { Result, Schema } from "effect"
-import { type InvalidArgument, NonFinite } from "../../Errors.ts"
-import { decode, firstNonFinite, NonNegative } from "../../Options.ts"
+import { type InvalidArgument, NonFinite, ShapeMismatch } from "../../Errors.ts"
+import { type Layout, mismatch } from "../../model/ParamSpace.ts"
+import { decode, firstNonFinite, NonNegative, shown } from "../../Options.ts"
+
+interface OfSpace {
+  readonly _tag: string
+  readonly space: Layout
+}
+
+/**
+ * Why this is no vector of the kind that is due, of the network `due`, or nothing. The types say it too; here it is said to a program
+ * that was not compiled against them.
+ */
+export const unfit = (
+  what: string,
+  kinds: ReadonlyArray<"Tangent" | "Cotangent">,
+  due: Layout,
+  vector: OfSpace
+): ShapeMismatch | undefined => {
+  const kind: string | undefined = (vector as OfSpace | null | undefined)?._tag
+  if (kinds.some((one) => one === kind)) return mismatch(what, due, vector.space)
+  const expected = kinds.join(" or ")
+  const actual = typeof kind === "string" ? kind : shown(vector)
+  const makers = kinds.map((one) => `${one}.make`).join(" or ")
+  return new ShapeMismatch({
+    what,
+    expected,
+    actual,
+    message: `The ${what} is ${actual}, and a ${expected} is due. Make one with ${makers}, of the network of this Fisher.`
+  })
+}
 
 /** The values, or why they are no result. */
 export const finite = (values: Float32Array, what: string): Result.Result<Float32Array, NonFinite> => {

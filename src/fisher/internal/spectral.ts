@@ -3,13 +3,12 @@ import { Result, Schema } from "effect"
 import { dual } from "effect/Function"
 import type { InvalidArgument, NonFinite, ShapeMismatch } from "../../Errors.ts"
 import type { Cotangent } from "../../model/Cotangent.ts"
-import { mismatch } from "../../model/ParamSpace.ts"
 import * as Tangent from "../../model/Tangent.ts"
 import { decode, Finite, NonNegative, NonNegativeInt, Seed } from "../../Options.ts"
 import { normal } from "../../random/Distributions.ts"
 import { fold, make as makeKey, uniform } from "../../random/Key.ts"
 import type { SolveError } from "../Structure.ts"
-import { decodeAbsolute, finite, finiteNumber } from "./checked.ts"
+import { decodeAbsolute, finite, finiteNumber, unfit } from "./checked.ts"
 import type { Fisher } from "./value.ts"
 
 /** `exponent`: any real number. `damping`: what is added to F first; 0 where nothing is. */
@@ -43,7 +42,7 @@ export const power: {
     vector: Tangent.Tangent<S> | Cotangent<S>,
     options: typeof PowerOptions.Type
   ): Result.Result<Float32Array, Failure> => {
-    const other = mismatch("vector", self.space, vector.space)
+    const other = unfit("vector", ["Tangent", "Cotangent"], self.space, vector)
     if (other !== undefined) return Result.fail(other)
     return decode(PowerOptions, options).pipe(
       Result.flatMap(({ damping, exponent }) => self.operations.power(vector.values, exponent, damping)),
