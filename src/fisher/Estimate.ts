@@ -1,15 +1,15 @@
 /** The two-step expectation, from a data source and a sampler to a Fisher. */
 import { Effect, Result, Schema, type Scope, Stream } from "effect"
-import type {
-  EmptyData,
+import {
+  type EmptyData,
   InvalidArgument,
-  NonFinite,
-  ShapeMismatch,
-  SnapshotCorrupt,
-  SnapshotFailure,
-  TensorFailure
+  type NonFinite,
+  type ShapeMismatch,
+  type SnapshotCorrupt,
+  type SnapshotFailure,
+  SnapshotMismatch,
+  type TensorFailure
 } from "../Errors.ts"
-import { SnapshotMismatch } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import type { Batch } from "../model/Batch.ts"
 import { type Conditional, type Linearization, type Loaded, linearize, load } from "../model/Conditional.ts"
@@ -45,7 +45,7 @@ export type EstimateOptions = typeof EstimateOptions.Type
 export const RangeOptions = Schema.Struct({
   ...EstimateOptions.fields,
   from: Schema.optionalKey(NonNegativeInt),
-  to: Schema.optionalKey(PositiveInt)
+  to: Schema.optionalKey(NonNegativeInt)
 })
 export type RangeOptions = typeof RangeOptions.Type
 
@@ -167,6 +167,7 @@ const stopAt =
       ? batches
       : Stream.suspend(() => {
           let seen = 0
+          if (to === 0) return Stream.empty
           return batches.pipe(
             Stream.takeUntil((batch) => {
               seen += batch.examples
@@ -264,10 +265,18 @@ export const accumulate = Effect.fn("Fisher.accumulate")(function* <S extends st
   if (to !== undefined && to !== origin.examples) {
     yield* Effect.fromResult(decode(Schema.Struct({ to: multipleOf(blockSize) }), { to }))
   }
+  if (to !== undefined && to < from) return yield* backwards(from, to)
   const start = yield* begin(structure, conditional, origin)
   const loaded = yield* load(conditional, params)
   return yield* walk({ loaded, origin, concurrency, to, store: undefined }, start)
 }, Effect.scoped)
+
+const backwards = (from: number, to: number): InvalidArgument =>
+  new InvalidArgument({
+    argument: "to",
+    value: String(to),
+    message: `to is ${to}, before the first example ${from}. Give a to of at least from.`
+  })
 
 /**
  * The structure that the second pass takes, from the sums of the first.

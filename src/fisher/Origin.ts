@@ -1,8 +1,8 @@
 /**
  * Where sums come from: the fingerprint that says which accumulators belong together.
  *
- * Sums may be added where everything that decides their values is the same and their examples follow one another. The parameters
- * and the structure's constants are in it by their SHA-256.
+ * Sums may be added where everything that decides their values is the same and their examples follow one another. The parameters are
+ * in it by their SHA-256; the structure's constants are not, they go with the sums and are compared themselves.
  */
 import { Effect, Schema } from "effect"
 import { Hex } from "effect/encoding"

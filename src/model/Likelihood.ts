@@ -11,7 +11,15 @@ import type { InvalidLabel, ShapeMismatch } from "../Errors.ts"
 
 export { bernoulli } from "./likelihoods/bernoulli.ts"
 export { categorical } from "./likelihoods/categorical.ts"
-export { gaussian } from "./likelihoods/gaussian.ts"
+export { gamma } from "./likelihoods/gamma.ts"
+export { type GaussianOptions, gaussian } from "./likelihoods/gaussian.ts"
+export { heteroscedasticGaussian } from "./likelihoods/heteroscedasticGaussian.ts"
+export { negativeBinomial } from "./likelihoods/negativeBinomial.ts"
+export { ordinal } from "./likelihoods/ordinal.ts"
+export { poisson } from "./likelihoods/poisson.ts"
+export { type Head, product } from "./likelihoods/product.ts"
+export { studentT } from "./likelihoods/studentT.ts"
+export { vonMises } from "./likelihoods/vonMises.ts"
 
 /** p(y|z) of one example. */
 export interface Distribution {

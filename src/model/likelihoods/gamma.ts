@@ -25,8 +25,7 @@ const at = (z: number, k: number): One => {
       return constant - k * expGap(l) - Math.log(y)
     },
     score: (y) => k * Math.expm1(Math.log(y) - z),
-    sample: (uniform) =>
-      Math.max(Number.MIN_VALUE, Math.exp(z) * (drawGamma(uniform(), k) / k)),
+    sample: (uniform) => Math.max(Number.MIN_VALUE, Math.exp(z) * (drawGamma(uniform(), k) / k)),
     deviation: Math.sqrt(k),
     klDivergence: (other) => k * expGap(z - other)
   }

@@ -1,48 +1,109 @@
 /**
- * Gaussian of fixed variance: y is C numbers with mean z and the same variance sigma^2 each.
+ * Gaussian of fixed covariance Sigma: y is C numbers with mean z, of one variance, of a variance each, or correlated.
  *
- * *Math*: score = (y - z) / sigma^2; Lambda = I / sigma^2 (the inverse of the variance). The squared error |y - z|^2 is the
- * negative log-likelihood, up to a constant, of variance 1/2.
+ * *Math*: score = Sigma^-1 (y - z); Lambda = Sigma^-1, the inverse of the covariance; with Sigma = L L^T its root is S = L^-T.
+ * The squared error |y - z|^2 is the negative log-likelihood, up to a constant, of variance 1/2.
  */
-import { Schema } from "effect"
-import { InvalidLabel } from "../../Errors.ts"
-import { decodeOrThrow, Positive } from "../../Options.ts"
+import { Result, Schema } from "effect"
+import { InvalidLabel, ShapeMismatch } from "../../Errors.ts"
+import { decodeOrThrow, Finite, Positive } from "../../Options.ts"
 import { normal } from "../../random/Distributions.ts"
+import { type Covariance, factor, times, transposeTimes } from "../internal/covariance.ts"
 import { diagonalMatrix } from "../internal/matrix.ts"
 import type { Distribution, Likelihood } from "../Likelihood.ts"
 
-/** `variance`: sigma^2, over 0. */
-export const GaussianOptions = Schema.Struct({ variance: Positive })
+/** `variance`: sigma^2, over 0, of every output. */
+export const GaussianVariance = Schema.Struct({ variance: Positive })
 
-const at = (mean: ArrayLike<number>, variance: number): Distribution => {
+/** `variances`: sigma_c^2, over 0, one for each output. */
+export const GaussianVariances = Schema.Struct({ variances: Schema.NonEmptyArray(Positive) })
+
+/** `covariance`: Sigma, symmetric positive definite, one row for each output. */
+export const GaussianCovariance = Schema.Struct({ covariance: Schema.Array(Schema.Array(Finite)) })
+
+/** One of the three. */
+export type GaussianOptions =
+  | typeof GaussianVariance.Type
+  | typeof GaussianVariances.Type
+  | typeof GaussianCovariance.Type
+
+const independentAt = (mean: ArrayLike<number>, variance: (c: number) => number): Distribution => {
   const z = new Float64Array(mean)
-  const deviation = Math.sqrt(variance)
-  const squaredDistance = (y: ArrayLike<number>): number =>
-    z.reduce((sum, value, c) => sum + (y[c]! - value) ** 2, 0)
+  const deviations = z.map((_, c) => Math.sqrt(variance(c)))
+  const sum = (term: (value: number, c: number) => number): number =>
+    z.reduce((total, value, c) => total + term(value, c), 0)
   return {
     logProbability: (y) =>
-      -0.5 * (squaredDistance(y) / variance + z.length * Math.log(2 * Math.PI * variance)),
-    score: (y) => z.map((value, c) => (y[c]! - value) / variance),
-    sample: (uniform) => z.map((value) => value + deviation * normal(uniform())),
-    fisher: () => diagonalMatrix(z.map(() => 1 / variance)),
-    factor: () => diagonalMatrix(z.map(() => 1 / deviation)),
-    klDivergence: (other) => squaredDistance(other) / (2 * variance)
+      -0.5 * sum((value, c) => (y[c]! - value) ** 2 / variance(c) + Math.log(2 * Math.PI * variance(c))),
+    score: (y) => z.map((value, c) => (y[c]! - value) / variance(c)),
+    sample: (uniform) => z.map((value, c) => value + deviations[c]! * normal(uniform())),
+    fisher: () => diagonalMatrix(z.map((_, c) => 1 / variance(c))),
+    factor: () => diagonalMatrix(deviations.map((deviation) => 1 / deviation)),
+    klDivergence: (other) => sum((value, c) => (other[c]! - value) ** 2 / (2 * variance(c)))
   }
 }
 
-/**
- * y is C real numbers; z are their means.
- *
- * *Throws*: `InvalidArgument` where the variance is not a positive, finite number.
- */
-export const gaussian = (options: typeof GaussianOptions.Type): Likelihood => {
-  const { variance } = decodeOrThrow(GaussianOptions, options)
+const correlatedAt = (
+  mean: ArrayLike<number>,
+  { inverse, l, logDeterminant, n }: Covariance
+): Distribution => {
+  const z = new Float64Array(mean)
+  /** L^-1 (y - z): independent and of variance 1. */
+  const whitened = (y: ArrayLike<number>): Float64Array =>
+    times(
+      inverse,
+      n,
+      z.map((value, c) => y[c]! - value)
+    )
+  const squaredLength = (v: Float64Array): number => v.reduce((sum, value) => sum + value * value, 0)
   return {
-    name: `gaussian(variance ${variance})`,
+    logProbability: (y) => -0.5 * (squaredLength(whitened(y)) + logDeterminant + n * Math.log(2 * Math.PI)),
+    score: (y) => transposeTimes(inverse, n, whitened(y)),
+    sample: (uniform) => {
+      const noise = times(
+        l,
+        n,
+        z.map(() => normal(uniform()))
+      )
+      return z.map((value, c) => value + noise[c]!)
+    },
+    fisher: () => {
+      const lambda = new Float64Array(n * n)
+      for (let k = 0; k < n; k++) {
+        for (let i = 0; i <= k; i++) {
+          for (let j = 0; j <= k; j++) lambda[i * n + j]! += inverse[k * n + i]! * inverse[k * n + j]!
+        }
+      }
+      return lambda
+    },
+    // The columns of L^-T are the rows of L^-1.
+    factor: () => inverse.slice(),
+    klDivergence: (other) => 0.5 * squaredLength(whitened(other))
+  }
+}
+
+const wrongOutputs = (name: string, due: number) => (outputs: number) =>
+  outputs === due
+    ? undefined
+    : new ShapeMismatch({
+        what: "outputs of a Gaussian network",
+        expected: String(due),
+        actual: String(outputs),
+        message: `The network has ${outputs} outputs and ${name} is of ${due} numbers. Give both the same number.`
+      })
+
+const make = (
+  parameters: string,
+  misfit: (name: string) => Likelihood["misfit"],
+  at: Likelihood["at"]
+): Likelihood => {
+  const name = `gaussian(${parameters})`
+  return {
+    name,
     labelSize: (outputs) => outputs,
     support: () => Number.POSITIVE_INFINITY,
     columns: (outputs) => outputs,
-    misfit: () => undefined,
+    misfit: misfit(name),
     invalid: (y, _, example) => {
       const wrong = Array.from(y).find((value) => !Number.isFinite(value))
       return wrong === undefined
@@ -54,6 +115,41 @@ export const gaussian = (options: typeof GaussianOptions.Type): Likelihood => {
             message: `A label of example ${example} is ${wrong}. A Gaussian label is a finite number.`
           })
     },
-    at: (z) => at(z, variance)
+    at
   }
+}
+
+const has = (options: unknown, key: string): boolean =>
+  typeof options === "object" && options !== null && key in options
+
+/**
+ * y is C real numbers; z are their means. The options are `{ variance }`, `{ variances }` or `{ covariance }`.
+ *
+ * *Throws*: `InvalidArgument` where a variance is not a positive, finite number, or the covariance is not square and symmetric;
+ * `NotPositiveDefinite` where it is not positive definite.
+ */
+export const gaussian = (options: GaussianOptions): Likelihood => {
+  if (has(options, "variances")) {
+    const variances = [...decodeOrThrow(GaussianVariances, options).variances]
+    return make(
+      `variances ${variances.join(", ")}`,
+      (name) => wrongOutputs(name, variances.length),
+      (z) => independentAt(z, (c) => variances[c]!)
+    )
+  }
+  if (has(options, "covariance")) {
+    const { covariance } = decodeOrThrow(GaussianCovariance, options)
+    const factored = Result.getOrThrowWith(factor(covariance), (error) => error)
+    return make(
+      `covariance ${covariance.map((row) => row.join(", ")).join("; ")}`,
+      (name) => wrongOutputs(name, factored.n),
+      (z) => correlatedAt(z, factored)
+    )
+  }
+  const { variance } = decodeOrThrow(GaussianVariance, options)
+  return make(
+    `variance ${variance}`,
+    () => () => undefined,
+    (z) => independentAt(z, () => variance)
+  )
 }

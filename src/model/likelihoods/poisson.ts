@@ -13,8 +13,8 @@ import type { Likelihood } from "../Likelihood.ts"
 
 const logMass = (y: number, rate: number, z: number): number => {
   if (y === 0) return -rate
-  // Far from the mean the terms differ in size; near it they cancel, and the deviance does not.
-  return rate > y / 4 && rate < 4 * y
+  // Far from the mean the terms differ in size; near it those of a large count cancel, and the deviance does not.
+  return y > 18 && rate > y / 4 && rate < 4 * y
     ? -deviance(y, rate, z) - stirlingError(y) - 0.5 * Math.log(2 * Math.PI * y)
     : y * z - rate - logFactorial(y)
 }
@@ -29,8 +29,10 @@ const at = (z: number): One => {
     klDivergence: (other) => {
       const d = other - z
       if (d === 0) return 0
-      // At a distance the exponent of the other rate is taken by itself: e^z may be 0 where e^w is not.
-      return d <= 1 ? rate * expGap(d) : Math.exp(other) - (rate === 0 ? 0 : rate * (1 + d))
+      // At a distance the other rate is taken by itself: e^z may underflow where e^w does not, and e^d overflow.
+      const otherRate = Math.exp(other)
+      if (d <= 1) return rate * expGap(d)
+      return otherRate === Number.POSITIVE_INFINITY ? otherRate : otherRate - rate * (1 + d)
     }
   }
 }

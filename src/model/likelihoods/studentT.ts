@@ -1,0 +1,108 @@
+/**
+ * Student's t: y is C independent numbers about the locations z, of one scale s and nu degrees of freedom.
+ *
+ * *Math*: with t = (y - z) / s: score = (nu + 1) t / (s (nu + t^2)); Lambda = (nu + 1) / ((nu + 3) s^2) I. The Hessian of -log p is
+ * negative where t^2 > nu; Lambda never is. The KL divergence has no closed form for all nu: it is an integral by
+ * double-exponential quadrature, to some 1e-13 of itself.
+ *
+ * *Source*: Lange, Little and Taylor 1989, Robust statistical modeling using the t distribution, appendix B (the information);
+ * Takahasi and Mori 1974 (the quadrature).
+ */
+import { Schema } from "effect"
+import { decodeOrThrow, Positive } from "../../Options.ts"
+import { studentT as drawStudentT } from "../../random/Distributions.ts"
+import { stirlingError } from "../../random/SpecialFunctions.ts"
+import { independent, type One } from "../internal/independent.ts"
+import type { Likelihood } from "../Likelihood.ts"
+
+/** `scale`: s, over 0. `degrees`: nu, over 0; 1 is the Cauchy distribution. */
+export const StudentTOptions = Schema.Struct({ degrees: Positive, scale: Positive })
+
+/** log(Gamma((nu + 1) / 2) / (sqrt(pi nu) Gamma(nu / 2))), of a difference that would cancel for many degrees. */
+const logConstant = (nu: number): number => {
+  const a = nu / 2
+  const ratio = a * Math.log1p(0.5 / a) - 0.5 + stirlingError(a + 0.5) - stirlingError(a)
+  return ratio - 0.5 * Math.log(2 * Math.PI)
+}
+
+const step = 1 / 32
+
+/** The integral over (0, end) of f by t = end / (1 + exp(-pi sinh v)): ends near a singularity are resolved. */
+const overInterval = (end: number, f: (t: number) => number): number => {
+  let sum = 0
+  for (let i = -128; i <= 128; i++) {
+    const v = i * step
+    const e = Math.exp(-Math.PI * Math.sinh(v))
+    const t = end / (1 + e)
+    const weight = t * (e / (1 + e)) * Math.PI * Math.cosh(v)
+    if (weight > 0) sum += weight * f(t)
+  }
+  return step * sum
+}
+
+/** The integral over (start, infinity) of f by t = start + size exp((pi / 2) sinh v). */
+const beyond = (start: number, size: number, f: (t: number) => number): number => {
+  let sum = 0
+  for (let i = -160; i <= 160; i++) {
+    const v = i * step
+    const x = size * Math.exp((Math.PI / 2) * Math.sinh(v))
+    if (x > 0 && x < 1e150) sum += x * (Math.PI / 2) * Math.cosh(v) * f(start + x)
+  }
+  return step * sum
+}
+
+/** From here on the divergence grows as (nu + 1) log(delta): squares of more would overflow. */
+const farAway = 1e100
+
+/**
+ * KL at a distance of delta scales: (nu + 1) / 2 E[log((nu + (t - delta)^2) / (nu + t^2))]. The terms of t and -t are taken as one
+ * logarithm, which leaves no term of the first order in delta to cancel.
+ */
+const divergence = (delta: number, nu: number): number => {
+  if (delta === 0) return 0
+  const d = Math.min(Math.abs(delta), farAway)
+  const logC = logConstant(nu)
+  const f = (t: number): number => {
+    const under = nu + t * t
+    const density = Math.exp(logC - ((nu + 1) / 2) * Math.log1p((t * t) / nu))
+    if (density === 0) return 0
+    const excess = (d / under) * ((d * (2 * nu - 2 * t * t + d * d)) / under)
+    // Near t = d the product of the two is small beside its terms, and its factors are not.
+    return excess > -0.5
+      ? density * Math.log1p(excess)
+      : density * (Math.log((nu + (t - d) ** 2) / under) + Math.log((nu + (t + d) ** 2) / under))
+  }
+  const near = ((nu + 1) / 2) * (overInterval(d, f) + beyond(d, Math.sqrt(nu), f))
+  return Math.abs(delta) > d ? near + (nu + 1) * (Math.log(Math.abs(delta)) - Math.log(d)) : near
+}
+
+const at = (z: number, nu: number, scale: number): One => {
+  const constant = logConstant(nu) - Math.log(scale)
+  return {
+    logProbability: (y) => constant - ((nu + 1) / 2) * Math.log1p(((y - z) / scale) ** 2 / nu),
+    score: (y) => {
+      const t = (y - z) / scale
+      // t / (nu + t^2), of a square that may overflow.
+      return t === 0 ? 0 : (nu + 1) / (nu / t + t) / scale
+    },
+    sample: (uniform) => z + scale * drawStudentT(uniform(), nu),
+    deviation: Math.sqrt((nu + 1) / (nu + 3)) / scale,
+    klDivergence: (other) => divergence((other - z) / scale, nu)
+  }
+}
+
+/**
+ * y is C real numbers; z are their locations. Lambda = (degrees + 1) / ((degrees + 3) scale^2) I.
+ *
+ * *Throws*: `InvalidArgument` where the scale or the degrees are not positive, finite numbers.
+ */
+export const studentT = (options: typeof StudentTOptions.Type): Likelihood => {
+  const { degrees, scale } = decodeOrThrow(StudentTOptions, options)
+  return independent({
+    name: `studentT(degrees ${degrees}, scale ${scale})`,
+    remedy: "A Student-t label is a finite number.",
+    holds: Number.isFinite,
+    support: Number.POSITIVE_INFINITY,
+    at: (z) => at(z, degrees, scale)
+  })
+}
