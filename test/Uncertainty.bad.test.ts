@@ -1,7 +1,18 @@
 /** Bad input, estimates with errors: options, structures, too little data, a source or a sampler that does not repeat itself. */
 import { Effect, Layer, Stream } from "effect"
 import { beforeAll, describe } from "vitest"
-import { Cotangent, DataSource, Draws, Fisher, Sampler, Structure, Tangent } from "../src/index.ts"
+import {
+  Conditional,
+  Cotangent,
+  DataSource,
+  Draws,
+  Fisher,
+  Likelihood,
+  Network,
+  Sampler,
+  Structure,
+  Tangent
+} from "../src/index.ts"
 import { wide, wideParams } from "./support/programs.ts"
 import { type Case, fails, returns } from "./support/refusals.ts"
 import { given, ofWidth, params, type Services, small, space, spoilt, wrong } from "./support/small.ts"
@@ -128,7 +139,8 @@ describe("too little data", () => {
     (count: number, options: object = {}) =>
     () =>
       errors(options, { source: DataSource.fromArrays({ x: rows(count) }) })
-  const wideSource = DataSource.fromArrays({ x: rows(700, 80) })
+  const wideSource = DataSource.fromArrays({ x: rows(900, 80) })
+  const density = Conditional.make(Network.sequential(0, [Network.dense(2)]), Likelihood.categorical)
   fails([
     ["none", of(0), "EmptyData", "at least one"],
     ["one example", of(1), "InvalidArgument", "1 examples are 1 groups", "8 at least", "Give more data."],
@@ -150,18 +162,22 @@ describe("too little data", () => {
     ],
     [
       "a density without observations",
-      () => errors({}, { source: DataSource.density({}) }),
-      "ShapeMismatch",
-      "0 features"
+      () =>
+        given({ source: DataSource.density({}), sampler: monteCarlo })(
+          Fisher.estimateWithErrors(density, Conditional.init(density, { seed: 0 }), Structure.dense)
+        ),
+      "InvalidArgument",
+      "1 examples are 1 groups"
     ],
     [
       "groups whose sums are too many numbers",
       () =>
         given({ source: wideSource, sampler: Sampler.exact })(
-          Fisher.estimateWithErrors(wide, wideParams, Structure.blockDiagonal, { groupSize: 175 })
+          Fisher.estimateWithErrors(wide, wideParams, Structure.kfac, { groupSize: 1, blockSize: 900 })
         ),
       "InvalidArgument",
-      "groupSize is 175",
+      "groupSize is 1",
+      "900 groups",
       "over the 16777216",
       "larger groupSize"
     ]

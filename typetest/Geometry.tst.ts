@@ -18,8 +18,8 @@ import {
 
 type A = "784 > dense(64) > tanh > dense(10)"
 type B = "784 > dense(32) > tanh > dense(10)"
-type Every = "apply" | "solve" | "factoredSolve" | "trace" | "frobeniusNorm" | "diagonal" | "toDense"
-type Dense = "apply" | "solve" | "trace" | "frobeniusNorm" | "diagonal" | "toDense"
+type Every = Structure.Operation
+type Dense = Structure.OperationsOf<typeof Structure.dense>
 
 declare const space: ParamSpace.ParamSpace<A>
 declare const params: Params.Params<A>

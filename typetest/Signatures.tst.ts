@@ -163,13 +163,15 @@ describe("what an Effect fails with and needs", () => {
   type Data = Errors.DataFailure | Errors.ShapeMismatch | Errors.NonFinite | Errors.InvalidArgument
   type Labels = Errors.MissingLabels | Errors.InvalidLabel
   type Average = Data | Errors.TensorFailure | Errors.EmptyData
-  type Op = "apply" | "solve" | "factoredSolve" | "trace" | "frobeniusNorm" | "diagonal" | "toDense"
+  type Snapshots = Errors.SnapshotMismatch | Errors.SnapshotFailure | Errors.SnapshotCorrupt
+  type Solve = Errors.NotPositiveDefinite | Errors.NotConverged
+  type Op = Structure.OperationsOf<typeof Structure.kfac>
 
   test("Fisher.estimate", () => {
     expect(Fisher.estimate(digits, params, Structure.kfac)).type.toBe<
-      Effect.Effect<Fisher.Fisher<S, Op>, Average | Labels, DataSource | Sampler | Device>
+      Effect.Effect<Fisher.Fisher<S, Op>, Average | Labels | Snapshots | Solve, DataSource | Sampler | Device>
     >()
-    expect<Fisher.EstimateError>().type.toBe<Average | Labels>()
+    expect<Fisher.EstimateError>().type.toBe<Average | Labels | Snapshots>()
   })
   test("Conditional.gradient, lossAndGradient, negativeLogLikelihood", () => {
     expect(Conditional.gradient(digits, params)).type.toBe<
@@ -195,12 +197,11 @@ describe("what an Effect fails with and needs", () => {
     >()
   })
   test("Training.run", () => {
-    type Solve = Errors.NotPositiveDefinite | Errors.NotConverged
     const settings = { learningRate: 1, structure: Structure.kfac, damping: Damping.factored(1) }
     expect(Training.run(digits, params, settings)).type.toBe<
-      Stream.Stream<Training.Report<S>, Average | Labels | Solve, DataSource | Sampler | Device>
+      Stream.Stream<Training.Report<S>, Average | Labels | Snapshots | Solve, DataSource | Sampler | Device>
     >()
-    expect<Training.TrainingError>().type.toBe<Average | Labels | Solve>()
+    expect<Training.TrainingError>().type.toBe<Average | Labels | Snapshots | Solve>()
     expect<Fisher.OperationError>().type.toBe<
       Solve | Errors.InvalidArgument | Errors.ShapeMismatch | Errors.NonFinite
     >()

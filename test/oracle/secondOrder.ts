@@ -5,8 +5,8 @@
 import { type ActivationName, activations, sigmoid } from "./activations.ts"
 import type { Case } from "./cases.ts"
 import { convolved, type OracleImage } from "./convolution.ts"
-import type { Outcome } from "./likelihoods.ts"
-import { dot, matvec, type Vector } from "./linear.ts"
+import type { OracleLikelihood, Outcome } from "./likelihoods.ts"
+import { dot, matvec, type Vector, zeros } from "./linear.ts"
 import { blocks, type OracleLayer, type OracleNetwork, outputs } from "./network.ts"
 
 /** f''. */
@@ -87,26 +87,46 @@ export interface Summed {
   readonly magnitude: number
 }
 
+/** The averages of the score and of the second derivatives of -log p in z, and of their magnitudes. */
+const averages = (likelihood: OracleLikelihood, z: Vector, support: ReadonlyArray<Outcome>) => {
+  const n = z.length
+  const mean = { score: new Float64Array(n), bend: zeros(n, n) }
+  const size = { score: new Float64Array(n), bend: zeros(n, n) }
+  for (const { probability, y } of support) {
+    const score = likelihood.score(z, y)
+    likelihood.hessian(z, y).forEach((row, i) => {
+      mean.score[i]! += probability * score[i]!
+      size.score[i]! += probability * Math.abs(score[i]!)
+      for (let j = 0; j < n; j++) {
+        mean.bend[i]![j]! += probability * row[j]!
+        size.bend[i]![j]! += probability * Math.abs(row[j]!)
+      }
+    })
+  }
+  return { mean, size }
+}
+
 /**
- * -(1/N) sum_n E_y[d^2 log p(y | x_n, theta + t u) / dt^2] at t = 0, y over the given support of example n: u^T F u where that is the
- * model's own, the second derivative of the loss where it is the data's label.
+ * -(1/N) sum_n E_y[d^2 log p(y | x_n, theta + t u) / dt^2] at t = 0 for each u, y over the given support of example n: u^T F u where
+ * that is the model's own, the second derivative of the loss where it is the data's label.
  */
-export const hessianForm = (
+export const hessianForms = (
   { X, likelihood, net, theta }: Case,
-  u: Vector,
+  us: ReadonlyArray<Vector>,
   support: (n: number, z: Vector) => ReadonlyArray<Outcome> = (_, z) => likelihood.support(z)
-): Summed => {
-  let [sum, magnitude] = [0, 0]
+): ReadonlyArray<Summed> => {
+  const forms = us.map(() => ({ value: 0, magnitude: 0 }))
   X.forEach((x, n) => {
-    const { first, second, value } = outputsAlong(net, theta, u, x)
-    for (const { probability, y } of support(n, value)) {
-      const weight = probability / X.length
-      const bent = dot(first, matvec(likelihood.hessian(value, y), first))
-      const score = likelihood.score(value, y)
-      sum += weight * (bent - 2 * dot(score, second))
-      magnitude +=
-        weight * (Math.abs(bent) + 2 * dot(score.map(Math.abs), Float64Array.from(second, Math.abs)))
-    }
+    const z = outputs(net, theta, x)
+    const { mean, size } = averages(likelihood, z, support(n, z))
+    us.forEach((u, k) => {
+      const { first, second } = outputsAlong(net, theta, u, x)
+      const [absFirst, absSecond] = [Float64Array.from(first, Math.abs), Float64Array.from(second, Math.abs)]
+      const form = forms[k]!
+      form.value += (dot(first, matvec(mean.bend, first)) - 2 * dot(mean.score, second)) / X.length
+      form.magnitude +=
+        (dot(absFirst, matvec(size.bend, absFirst)) + 2 * dot(size.score, absSecond)) / X.length
+    })
   })
-  return { value: sum, magnitude }
+  return forms
 }

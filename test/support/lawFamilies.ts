@@ -216,7 +216,7 @@ const product: LawFamily = (() => {
     points: few(6, 2, 1),
     extremes: [
       [1e4, -1e4, 0, 1e4, -1e4, -40],
-      [745, 0, 0, -40, 40, -1e4],
+      [300, 0, 0, -40, 40, -300],
       [40, 0, 0, 0, 0, 1]
     ].map((z) => Float64Array.from(z)),
     averageUnit: (z) => 5 * unit(z),
@@ -247,7 +247,7 @@ const product: LawFamily = (() => {
 const counts = [
   [-40, 1],
   [-1e4, 0.5],
-  [-700, -300],
+  [-300, -20],
   [0, 0]
 ]
 const locations = [
@@ -291,7 +291,7 @@ export const lawFamilies: ReadonlyArray<LawFamily> = [
   product,
   lifted(Likelihood.ordinal({ thresholds: [-1.5, 0.25, 1] }), Scalars.ordinal([-1.5, 0.25, 1]), 2, few(2), [
     ...locations,
-    [700, -700]
+    [300, -300]
   ]),
   lifted(Likelihood.vonMises({ concentration: 4 }), Scalars.vonMises(4), 2, few(2, 9, 1), [
     [3, -3],

@@ -3,7 +3,7 @@
 import type { Label } from "../oracle/likelihoods.ts"
 import { type Matrix, matmul, norm, scale, slope, transpose, type Vector } from "../oracle/linear.ts"
 import { type LawFamily, unit } from "./lawFamilies.ts"
-import { eps64, matrixError, ratio, vectorError, worst } from "./measure.ts"
+import { matrixError, ratio, vectorError, worst } from "./measure.ts"
 import { rows } from "./subject.ts"
 
 /** Their sum, by halves: the rounding of n terms grows as log n. */
@@ -48,8 +48,12 @@ const scoreMean = ({ averageUnit, ours }: LawFamily, z: Vector, support: Readonl
 /** E_y[score score^T] from the library's scores. */
 const enumerated = ({ ours }: LawFamily, z: Vector, support: ReadonlyArray<Outcome>): Matrix => {
   const own = ours.at(z)
-  const weighted = support.map(({ probability, y }) => own.score(y).map((s) => Math.sqrt(probability) * s))
-  return matmul(transpose(weighted), weighted)
+  const scores = support.map(({ y }) => own.score(y))
+  return Array.from(z, (_, i) =>
+    Array.from(z, (_, j) =>
+      total(support.map(({ probability }, k) => probability * scores[k]![i]! * scores[k]![j]!))
+    )
+  )
 }
 
 /** The largest error of the score over the support: of `sign` times the library's. */

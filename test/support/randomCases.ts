@@ -5,15 +5,23 @@
  * case of that seed alone.
  */
 import type { Layer } from "effect"
-import { type Device, type Likelihood, Sampler } from "../../src/index.ts"
+import { Conditional, type Device, type Likelihood, Sampler } from "../../src/index.ts"
 import { type ActivationName, activationNames } from "../oracle/activations.ts"
-import { anyLabel, type Case } from "../oracle/cases.ts"
+import type { Case } from "../oracle/cases.ts"
 import { convolution, convolved, imageSize, type OracleImage } from "../oracle/convolution.ts"
-import type { Label, OracleLikelihood } from "../oracle/likelihoods.ts"
+import { bernoulli, type Label } from "../oracle/likelihoods.ts"
 import type { Vector } from "../oracle/linear.ts"
-import { blocks, type OracleLayer, type OracleNetwork, outputSize, size } from "../oracle/network.ts"
+import {
+  blocks,
+  type OracleLayer,
+  type OracleNetwork,
+  outputSize,
+  outputs as outputsAt,
+  size
+} from "../oracle/network.ts"
 import { type Generator, generator } from "../oracle/random.ts"
-import { type Family, families } from "./families.ts"
+import type { Family } from "./families.ts"
+import { lawFamilies } from "./lawFamilies.ts"
 import { devices, subject } from "./subject.ts"
 
 const whole = (name: string): number | undefined => {
@@ -42,8 +50,11 @@ export interface Wishes {
   readonly features?: Span
   readonly examples?: Span
   readonly activations?: ReadonlyArray<ActivationName>
-  readonly families?: ReadonlyArray<Pick<Family, "oracle" | "ours" | "outputs">>
-  /** Kernels have the standard deviation gain / sqrt(rows), biases gain / 2. */
+  readonly families?: ReadonlyArray<Family>
+  /**
+   * Kernels have the standard deviation gain / sqrt(rows), biases gain / 2. A gain is at most 1, and |z| at most 3, for a likelihood
+   * that is no categorical, Bernoulli or Gaussian of fixed variance: rates and precisions are exponentials of z.
+   */
   readonly gains?: ReadonlyArray<number>
   /** Of how many cases one is a convolutional network; 4 unless said, 0 for none. */
   readonly images?: number
@@ -178,14 +189,21 @@ const weighted = (random: Generator, labels: ReadonlyArray<Label>) => {
   return labels.map((y, k) => ({ y, weight: weights[k]! / total }))
 }
 
-interface SamplerInput {
+/** A label that the likelihood accepts. It need not follow the model. */
+const anyLabel = (random: Generator, { ours, outputs }: Labelled): Float64Array =>
+  ours.at(random.normals(outputs)).sample(random.uniform)
+
+interface Labelled {
+  readonly ours: Likelihood.Likelihood
+  readonly outputs: number
+}
+
+interface SamplerInput extends Labelled {
   readonly random: Generator
   /** M, different from N and from C. */
   readonly draws: number
   readonly evenDraws: number
   readonly seed: number
-  readonly likelihood: OracleLikelihood
-  readonly outputs: number
   readonly examples: number
 }
 
@@ -199,12 +217,12 @@ const samplers = {
   untilPrecise: ({ draws, seed }: SamplerInput) =>
     Sampler.untilPrecise({ relativeError: 0.2, maxDraws: draws, seed }),
   /** Other numbers of draws for every other example. */
-  fromRule: ({ draws, examples, likelihood, outputs, random }: SamplerInput) => {
+  fromRule: ({ draws, examples, ours, outputs, random }: SamplerInput) => {
     const drawn = Array.from({ length: examples }, (_, n) =>
       weighted(
         random,
         Array.from({ length: n % 2 === 0 ? draws : 1 + (draws % 3) }, () =>
-          anyLabel(random, likelihood, outputs)
+          anyLabel(random, { ours, outputs })
         )
       )
     )
@@ -214,47 +232,65 @@ const samplers = {
 
 export type SamplerName = keyof typeof samplers
 
-export const samplerNames = Object.keys(samplers) as ReadonlyArray<SamplerName>
+const samplerNames = Object.keys(samplers) as ReadonlyArray<SamplerName>
+
+/** One case of 15 has a pilot: it draws a thousand y. */
+const usualSamplers = [...samplerNames, ...samplerNames.filter((name) => name !== "untilPrecise")]
 
 const rounded = (v: Vector): Float64Array => Float64Array.from(v, Math.fround)
 
-/** The case of a seed: the first of those that it gives which is kept. M, N and C are different from each other wherever there is a choice. */
+/** Whether z may be of any size: the others take exponentials of it, or are integrated over y. */
+const anyScale = (name: string): boolean => /^(categorical|bernoulli|gaussian)/.test(name)
+
+const withinScale = ({ X, likelihood, net, theta }: RandomCase): boolean =>
+  anyScale(likelihood.name) || X.every((x) => outputsAt(net, theta, x).every((z) => Math.abs(z) <= 3))
+
+/** The case of a seed: the first of those that it gives which is kept. M, N and C are different wherever there is a choice. */
 export const randomCase = (seed: number, wishes: Wishes = {}): RandomCase => {
   for (let attempt = 0; attempt < 1000; attempt++) {
     const c = drawCase(seed, seed + attempt * 2 ** 20, wishes)
-    if (wishes.kept?.(c) ?? true) return c
+    if (withinScale(c) && (wishes.kept?.(c) ?? true)) return c
   }
   throw new RangeError(`no case of seed ${seed} is as it should be`)
 }
 
 const drawCase = (seed: number, key: number, wishes: Wishes): RandomCase => {
   const random = generator(key)
-  const family = oneOf(random, wishes.families ?? families)
-  const { oracle: likelihood } = family
-  const net = wishes.network?.(random) ?? anyNetwork(random, family.outputs, wishes)
+  const { oracle: likelihood, ours, outputs: due } = oneOf(random, wishes.families ?? lawFamilies)
+  const net = wishes.network?.(random) ?? anyNetwork(random, due, wishes)
   const outputs = outputSize(net)
   const examples = apart(random, wishes.examples ?? [1, 9], [outputs])
-  const gain = oneOf(random, wishes.gains ?? [0.01, 0.1, 0.5, 1, 3, 10])
+  const gains = wishes.gains ?? [0.01, 0.1, 0.5, 1, 3, 10]
+  const gain = oneOf(random, anyScale(likelihood.name) ? gains : gains.filter((each) => each <= 1))
   const theta = parameters(random, net, gain)
   const X = Array.from({ length: examples }, () => rounded(random.normals(net.features)))
-  const Y = X.map(() => rounded(anyLabel(random, likelihood, outputs)))
+  const Y = X.map(() => rounded(anyLabel(random, { ours, outputs })))
   const draws = apart(random, [1, 5], [examples, outputs])
   const evenDraws = 2 * apart(random, [1, 3], [examples / 2, outputs / 2])
-  const name = oneOf(random, wishes.samplers ?? samplerNames)
+  const name = oneOf(random, wishes.samplers ?? usualSamplers)
   const blockSize = blocksOf(random, examples)
   const [place, device] = oneOf(random, Object.entries(devices))
-  const own = { random, draws, evenDraws, seed, likelihood, outputs, examples }
   const c = { net, likelihood, theta, X, Y }
+  const { signature } = networkOf(c).conditional.network.space
   return {
     ...c,
     seed,
-    ours: family.ours,
+    ours,
     blockSize,
     device,
-    sampler: samplers[name](own),
+    sampler: samplers[name]({ random, draws, evenDraws, seed, ours, outputs, examples }),
     random,
     title:
-      `${likelihood.name}, ${subject(c).conditional.network.space.signature}, gain ${gain}, C = ${outputs}, N = ${examples} in blocks of ` +
-      `${blockSize}, ${name} of ${name === "antithetic" ? evenDraws : draws}, ${place}`
+      `${ours.name}, ${signature}, gain ${gain}, C = ${outputs}, N = ${examples} in blocks of ${blockSize}, ` +
+      `${name} of ${name === "antithetic" ? evenDraws : draws}, ${place}`
   }
+}
+
+/** The library's network, parameters and data; the likelihood is another. */
+const networkOf = (c: Case) => subject({ ...c, likelihood: bernoulli })
+
+/** The library's conditional, its parameters and data. */
+export const libraryOf = (c: RandomCase) => {
+  const own = networkOf(c)
+  return { ...own, conditional: Conditional.make(own.conditional.network, c.ours) }
 }

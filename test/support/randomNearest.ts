@@ -5,9 +5,8 @@ import { blocks } from "../oracle/network.ts"
 import type { Generator } from "../oracle/random.ts"
 import { eps32, ratio } from "./measure.ts"
 import { judged } from "./psd.ts"
-import type { RandomCase } from "./randomCases.ts"
+import { libraryOf, type RandomCase } from "./randomCases.ts"
 import { estimated, runCase, type Verdict } from "./randomRuns.ts"
-import { subject } from "./subject.ts"
 
 type Flat = ArrayLike<number>
 
@@ -62,7 +61,7 @@ export const nearest = (bound: number, controls: (c: RandomCase) => boolean) =>
     const ekfac = yield* estimated(c, Structure.ekfac)
     const excessOf = (a: Flat) => excess(c, a, kfac, f)
     const error = excessOf(Fisher.toDense(ekfac))
-    const layout = subject(c).conditional.network.space
+    const layout = libraryOf(c).conditional.network.space
     const inBases = (bases: ReadonlyArray<Float32Array>) => Structure.ekfac.second(bases, layout)
     const verdict = (wrong: number): Verdict => ({ error, wrong: wrong > bound ? wrong : undefined })
     if (!controls(c)) return { "scalings of other draws": verdict(-1), "random bases": verdict(-1) }

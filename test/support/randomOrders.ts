@@ -4,8 +4,8 @@ import { Conditional, Fisher, Params, Structure } from "../../src/index.ts"
 import { axpy, dot, matvec, slope, type Vector } from "../oracle/linear.ts"
 import { jvp, layerValues, outputs } from "../oracle/network.ts"
 import { generator } from "../oracle/random.ts"
-import type { RandomCase } from "./randomCases.ts"
-import { estimated, libraryOf, type Verdicts } from "./randomRuns.ts"
+import { libraryOf, type RandomCase } from "./randomCases.ts"
+import { estimated, type Verdicts } from "./randomRuns.ts"
 
 const fractions = [1, 0.7, 0.5, 0.35]
 
@@ -57,7 +57,7 @@ const relative = (walks: ReadonlyArray<Walk>): ReadonlyArray<number> => {
 const formOf = ({ X, likelihood, net, theta }: RandomCase, d: Vector): number =>
   X.reduce((sum, x) => {
     const moved = jvp(net, theta, x, d)
-    return sum + dot(moved, matvec(likelihood.fisher(outputs(net, theta, x)), moved)) / X.length
+    return sum + dot(moved, matvec(likelihood.closedFormFisher(outputs(net, theta, x)), moved)) / X.length
   }, 0)
 
 const oracleWalk = (c: RandomCase, d: Vector): Walk => ({

@@ -4,10 +4,12 @@ import { Conditional, Fisher, Sampler, Structure } from "../../src/index.ts"
 import { denseFisher } from "../oracle/fisher.ts"
 import { dot, type Matrix, matvec, norm, type Vector } from "../oracle/linear.ts"
 import { outputs } from "../oracle/network.ts"
-import { hessianForm } from "../oracle/secondOrder.ts"
+import { hessianForms } from "../oracle/secondOrder.ts"
+import type { Family } from "./families.ts"
+import { lawFamilies } from "./lawFamilies.ts"
 import { eps32, eps64, vectorError } from "./measure.ts"
-import type { RandomCase } from "./randomCases.ts"
-import { estimated, libraryOf, runCase, type Verdict, type Verdicts } from "./randomRuns.ts"
+import { libraryOf, type RandomCase } from "./randomCases.ts"
+import { estimated, runCase, type Verdict, type Verdicts } from "./randomRuns.ts"
 import { rows } from "./subject.ts"
 
 /** u^T F u for each u, the library's F by this sampler. */
@@ -63,9 +65,9 @@ const labelsOf =
 export const routes = Effect.fnUntraced(function* (c: RandomCase) {
   const parameters = c.theta.length
   const us = directionsOf(c)
-  const summed = us.map((u) => hessianForm(c, u))
+  const summed = hessianForms(c, us)
   const due = summed.map(({ value }) => value)
-  const observed = us.map((u) => hessianForm(c, u, labelsOf(c)).value)
+  const observed = hessianForms(c, us, labelsOf(c)).map(({ value }) => value)
   // The Hessian in theta at a label is J^T H J where z is linear in theta, and H is Lambda where z are natural parameters.
   const other = vectorError(observed, due, 1)
   const verdict = (found: ReadonlyArray<number>): Verdict => ({
@@ -88,7 +90,7 @@ export const routes = Effect.fnUntraced(function* (c: RandomCase) {
 export const observedHessian = Effect.fnUntraced(function* (c: RandomCase) {
   const us = directionsOf(c)
   const found = yield* formsBy(c, Sampler.exact, us)
-  const at = (theta: Vector) => us.map((u) => hessianForm({ ...c, theta }, u, labelsOf(c)).value)
+  const at = (theta: Vector) => hessianForms({ ...c, theta }, us, labelsOf(c)).map(({ value }) => value)
   const error = (due: ReadonlyArray<number>) => vectorError(found, due, c.theta.length * eps32)
   const moved = at(Float64Array.from(c.theta, (v) => 1.1 * v))
   // The Fisher of a Gaussian is the same at every theta, and a network without inputs has one bias for all.
@@ -99,3 +101,19 @@ export const observedHessian = Effect.fnUntraced(function* (c: RandomCase) {
     }
   } satisfies Verdicts
 })
+
+/** Outputs of which every y can be enumerated for every direction: those of several independent numbers are taken as one. */
+export const enumerable: ReadonlyArray<Family> = lawFamilies.map((family) => {
+  const { oracle, outputs, points } = family
+  const many = oracle.support(points[0]!).length > 100 && oracle.labelSize(outputs) === outputs
+  return many ? { ...family, outputs: 1 } : family
+})
+
+/** Whether z are natural parameters: the second derivatives of log p in z are then the same at every y. */
+export const natural = ({ oracle, outputs }: Family): boolean => {
+  const z = Float64Array.from({ length: outputs }, (_, c) => (c + 1) / 4)
+  const texts = oracle
+    .support(z)
+    .map(({ y }) => JSON.stringify(oracle.hessian(z, y).map((row) => Array.from(row))))
+  return new Set(texts).size === 1
+}

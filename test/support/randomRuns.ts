@@ -1,15 +1,15 @@
 /** Runs a law over random cases: what failed, with the seed that shows it again. */
 import { Cause, Effect, Layer } from "effect"
+import { type DataSource, type Device, Fisher, type Sampler, type Structure } from "../../src/index.ts"
 import {
-  Conditional,
-  type DataSource,
-  type Device,
-  Fisher,
-  type Sampler,
-  type Structure
-} from "../../src/index.ts"
-import { onlySeed, type RandomCase, randomCase, seedBase, seedsOf, type Wishes } from "./randomCases.ts"
-import { subject } from "./subject.ts"
+  libraryOf,
+  onlySeed,
+  type RandomCase,
+  randomCase,
+  seedBase,
+  seedsOf,
+  type Wishes
+} from "./randomCases.ts"
 
 /** How far a case is from a law, and how far a wrong implementation is: undefined where that is right too. */
 export interface Verdict {
@@ -22,17 +22,11 @@ export type Verdicts = Readonly<Record<string, Verdict>>
 
 type Services = Sampler | Device | DataSource
 
-/** The library's conditional, its parameters and data. */
-export const libraryOf = (c: RandomCase) => {
-  const own = subject(c)
-  return { ...own, conditional: Conditional.make(own.conditional.network, c.ours) }
-}
-
 /** With the case's data, sampler and device. */
 export const runCase =
   (c: RandomCase) =>
   <A, E>(program: Effect.Effect<A, E, Services>): Effect.Effect<A, unknown> =>
-    program.pipe(Effect.provide(Layer.mergeAll(subject(c).data, c.sampler, c.device)))
+    program.pipe(Effect.provide(Layer.mergeAll(libraryOf(c).data, c.sampler, c.device)))
 
 /** The library's Fisher in the case's blocks, by the case's sampler. */
 export const estimated = <Op extends Structure.Operation>(

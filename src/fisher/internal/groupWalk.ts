@@ -49,15 +49,15 @@ const blockTally = Effect.fnUntraced(function* <S extends string>(
   batch: Batch
 ): Effect.fn.Return<Tally, BlockError, Sampler | Device | Scope.Scope> {
   const made = yield* linearize(loaded, batch)
-  const { draw, name } = yield* Sampler
+  const sampler = yield* Sampler
   const groups = groupsOf(batch.examples, groupSize)
   const sumsOf = (draws: Draws) =>
     sampledSums(made, grouped(structure, groups), round).pipe(
-      Effect.provideService(Sampler, { name, draw: () => Effect.succeed(draws) }),
+      Effect.provideService(Sampler, { name: sampler.name, draw: () => Effect.succeed(draws) }),
       Effect.map(({ sums }) => sums)
     )
-  const draws = yield* draw(made.outputs, round)
-  const others = yield* draw(made.outputs, otherRound(round))
+  const draws = yield* sampler.draw(made.outputs, round)
+  const others = yield* sampler.draw(made.outputs, otherRound(round))
   const own = yield* sumsOf(draws)
   const anew = sameDraws(draws, others) ? undefined : yield* sumsOf(others)
   const tally = start(whole)

@@ -1,6 +1,7 @@
 /** The moments of groups of examples, side by side: what a block tells of how its examples differ. */
 import * as tf from "@tensorflow/tfjs"
 import type { BlockScores, Score } from "../../model/Score.ts"
+import { partByPart } from "../../tensor/Parts.ts"
 import type { Structure } from "../Structure.ts"
 
 /** The examples `from` to before `to` of a block. */
@@ -44,7 +45,6 @@ export const grouped = (structure: Structure<never>, groups: ReadonlyArray<Group
   name: `${structure.name}, by groups`,
   constants: structure.constants,
   moments: (space) => groups.flatMap(() => structure.moments(space)),
-  reduce: (scores) =>
-    groups.flatMap((group) => tf.tidy(() => [...structure.reduce(scoresOf(scores, group))])),
+  reduce: (scores) => partByPart(groups, (group) => structure.reduce(scoresOf(scores, group))),
   operations: () => ({})
 })

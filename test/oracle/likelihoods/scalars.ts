@@ -1,7 +1,7 @@
 /**
  * Families of one number y with one z each, lifted to C independent numbers.
  *
- * Counts are enumerated until a probability is below 1e-19; densities are integrated by the trapezoidal rule after a change
+ * Counts are enumerated until a probability is below 1e-22; densities are integrated by the trapezoidal rule after a change
  * of variable that makes it exact to float64, which gives their constants too: no special function is used here.
  */
 import { make, type OracleLikelihood } from "../likelihoods.ts"
@@ -28,12 +28,15 @@ const least = 1e-18
 const sumOver = (z: Vector, f: (v: number, c: number) => number): number =>
   Array.from(z, f).reduce((a, b) => a + b, 0)
 
-/** C independent numbers. Outcomes of a probability below 1e-18 are left out. */
+/** C independent numbers. Nodes of a density of a weight below 1e-18 are left out. */
 export const lift = (one: Scalar): OracleLikelihood =>
   make({
     name: one.name,
     labelSize: (outputs) => outputs,
-    support: (z) => product(Array.from(z, one.nodes)).filter(({ probability }) => probability > least),
+    support: (z) => {
+      const all = product(Array.from(z, one.nodes))
+      return "quartiles" in one ? all.filter(({ probability }) => probability > least) : all
+    },
     logProbability: (z, y) => sumOver(z, (v, c) => one.logProbability(v, y[c]!)),
     score: (z, y) => Float64Array.from(z, (v, c) => one.score(v, y[c]!)),
     hessian: (z, y) => tabulate(z.length, z.length, (i, j) => (i === j ? one.hessian(z[i]!, y[i]!) : 0)),
@@ -41,10 +44,10 @@ export const lift = (one: Scalar): OracleLikelihood =>
     kl: (z, other) => sumOver(z, (v, c) => one.kl(v, other[c]!))
   })
 
-/** Every count from 0 on with its probability, to past the mean and where it is below 1e-19. */
+/** Every count from 0 on with its probability: past the mean, to 1e-22 of the probability of no 0. */
 const counts = (mean: number, logMass: (y: number) => number): ReadonlyArray<Node> => {
   const nodes: Array<Node> = []
-  for (let y = 0; y <= mean || nodes.at(-1)!.weight > least / 10; y++)
+  for (let y = 0; y <= mean || nodes.at(-1)!.weight > 1e-22 * Math.min(1, mean); y++)
     nodes.push({ value: y, weight: Math.exp(logMass(y)) })
   return nodes
 }
@@ -214,7 +217,7 @@ export const studentT = (nu: number, s: number): Continuous => {
     logSlope: (_, u) => Math.log(s * Math.sqrt(nu) * Math.cosh(u)),
     from: -46 / nu,
     to: 46 / nu,
-    step: 0.2
+    step: 0.125
   })
 }
 

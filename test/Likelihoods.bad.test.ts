@@ -1,0 +1,313 @@
+/** Likelihoods: options, labels and networks that they refuse, and extreme points, which give finite numbers or a typed error. */
+import { Cause, Effect, Exit } from "effect"
+import { describe, expect, it } from "vitest"
+import {
+  Conditional,
+  DataSource,
+  Fisher,
+  Likelihood,
+  Network,
+  Params,
+  Sampler,
+  Structure
+} from "../src/index.ts"
+import { make as makeKey, uniform } from "../src/random/Key.ts"
+import { eps64, ratio } from "./support/ratio.ts"
+import { given, wrong } from "./support/small.ts"
+
+const thrown = (make: () => unknown): { readonly _tag: string; readonly message: string } => {
+  try {
+    make()
+  } catch (error) {
+    return error as { _tag: string; message: string }
+  }
+  throw new Error("nothing was thrown")
+}
+
+/** Where a typed error is due: its tag, and what its message holds. */
+const refused = (make: () => unknown, tag: string, text: string): void => {
+  const error = thrown(make)
+  expect(error._tag).toBe(tag)
+  expect(error.message).toContain(text)
+}
+
+const { gamma, gaussian, negativeBinomial, ordinal, product, studentT, vonMises } = Likelihood
+const notPositive = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, null, undefined, "1"]
+
+describe("options", () => {
+  const numbers: Readonly<Record<string, (value: never) => unknown>> = {
+    dispersion: (dispersion) => negativeBinomial({ dispersion }),
+    shape: (shape) => gamma({ shape }),
+    degrees: (degrees) => studentT({ degrees, scale: 1 }),
+    scale: (scale) => studentT({ degrees: 3, scale }),
+    concentration: (concentration) => vonMises({ concentration }),
+    variance: (variance) => gaussian({ variance }),
+    "variances.1": (variance) => gaussian({ variances: [1, variance] })
+  }
+  for (const [argument, make] of Object.entries(numbers)) {
+    it(`${argument}: what is not a finite number over 0 is InvalidArgument; control: 1e-3 and 1e3 are taken`, () => {
+      for (const value of notPositive) refused(() => make(value as never), "InvalidArgument", argument)
+      for (const value of [1e-3, 1e3]) expect(() => make(value as never)).not.toThrow()
+    })
+  }
+
+  it("options of another kind, or of two kinds at once, are InvalidArgument", () => {
+    refused(() => gaussian(wrong(null)), "InvalidArgument", "options")
+    refused(() => gaussian(wrong({})), "InvalidArgument", "variance")
+    refused(() => gaussian(wrong({ variance: 1, variances: [1] })), "InvalidArgument", "variance")
+    refused(() => gaussian(wrong({ variances: [] })), "InvalidArgument", "variances")
+    refused(() => gaussian(wrong({ variances: [1], covariance: [[1]] })), "InvalidArgument", "covariance")
+    refused(() => gamma(wrong({ rate: 1 })), "InvalidArgument", "rate")
+  })
+
+  it("a covariance that is not square, symmetric and finite is InvalidArgument; control: a symmetric one is taken", () => {
+    refused(() => gaussian({ covariance: [] }), "InvalidArgument", "not a square matrix")
+    refused(() => gaussian({ covariance: [[1, 0]] }), "InvalidArgument", "not a square matrix")
+    refused(() => gaussian({ covariance: [[2, 0.5], [0.4, 2]] }), "InvalidArgument", "not symmetric") // biome-ignore format: one matrix
+    refused(() => gaussian({ covariance: [[1, Number.NaN], [Number.NaN, 1]] }), "InvalidArgument", "finite") // biome-ignore format: one matrix
+    expect(() => gaussian({ covariance: [[2, 0.5], [0.5, 2]] })).not.toThrow() // biome-ignore format: one matrix
+  })
+
+  it("a covariance that is not positive definite is NotPositiveDefinite, at the pivot that failed", () => {
+    const indefinite = [
+      [1, 0.5, 0],
+      [0.5, 1, 2],
+      [0, 2, 1]
+    ]
+    refused(() => gaussian({ covariance: indefinite }), "NotPositiveDefinite", "pivot 2")
+    refused(() => gaussian({ covariance: [[0]] }), "NotPositiveDefinite", "pivot 0")
+    refused(() => gaussian({ covariance: [[4, 2], [2, 1]] }), "NotPositiveDefinite", "pivot 1") // biome-ignore format: one matrix
+  })
+
+  it("thresholds that are none, not finite or not increasing are InvalidArgument; control: one is taken", () => {
+    for (const thresholds of [[], [1, 1], [2, 1], [0, Number.NaN], [Number.POSITIVE_INFINITY], wrong("01")])
+      refused(() => ordinal({ thresholds: thresholds as never }), "InvalidArgument", "thresholds")
+    expect(() => ordinal({ thresholds: [0] })).not.toThrow()
+  })
+
+  it("heads that are none, no likelihoods, or of no outputs are refused", () => {
+    refused(() => product([]), "InvalidArgument", "heads")
+    refused(() => product(wrong(null)), "InvalidArgument", "heads")
+    refused(() => product([wrong({ outputs: 2 })]), "InvalidArgument", "likelihood")
+    refused(() => product([wrong(null)]), "InvalidArgument", "likelihood")
+    for (const outputs of [0, 1.5, -1, Number.NaN])
+      refused(() => product([{ likelihood: Likelihood.bernoulli, outputs }]), "InvalidArgument", "outputs")
+    refused(() => product([{ likelihood: Likelihood.categorical, outputs: 1 }]), "ShapeMismatch", "class")
+  })
+
+  it("a name carries every parameter", () => {
+    expect(gaussian({ variance: 0.5 }).name).toBe("gaussian(variance 0.5)")
+    expect(gaussian({ variances: [1, 2] }).name).toBe("gaussian(variances 1, 2)")
+    expect(gaussian({ covariance: [[2, 1], [1, 3]] }).name).toBe("gaussian(covariance 2, 1; 1, 3)") // biome-ignore format: one matrix
+    expect(studentT({ degrees: 3, scale: 2 }).name).toBe("studentT(degrees 3, scale 2)")
+    expect(
+      product([
+        { likelihood: Likelihood.categorical, outputs: 3 },
+        { likelihood: gamma({ shape: 2 }), outputs: 2 }
+      ]).name
+    ).toBe("product(categorical of 3, gamma(shape 2) of 2)")
+  })
+})
+
+const heads = product([
+  { likelihood: Likelihood.categorical, outputs: 3 },
+  { likelihood: Likelihood.poisson, outputs: 2 }
+])
+
+describe("networks", () => {
+  it("of another number of outputs are ShapeMismatch; control: the right number is not", () => {
+    const cases = [
+      [gaussian({ variances: [1, 2] }), 2, 3],
+      [gaussian({ covariance: [[2, 1], [1, 3]] }), 2, 1], // biome-ignore format: one matrix
+      [Likelihood.heteroscedasticGaussian, 4, 3],
+      [heads, 5, 4]
+    ] as const
+    for (const [likelihood, right, other] of cases) {
+      expect(likelihood.misfit(right)).toBeUndefined()
+      expect(likelihood.misfit(other)?._tag).toBe("ShapeMismatch")
+      refused(
+        () => Conditional.make(Network.sequential(2, [Network.dense(other)]), likelihood),
+        "ShapeMismatch",
+        String(other)
+      )
+    }
+  })
+})
+
+describe("labels", () => {
+  const cases: Readonly<
+    Record<
+      string,
+      readonly [
+        Likelihood.Likelihood,
+        outputs: number,
+        bad: ReadonlyArray<number>,
+        good: ReadonlyArray<number>
+      ]
+    >
+  > = {
+    poisson: [Likelihood.poisson, 2, [-1, 0.5], [0, 7]],
+    "negative binomial": [negativeBinomial({ dispersion: 2 }), 2, [-1, 0.5], [0, 7]],
+    gamma: [gamma({ shape: 2 }), 2, [0, -1], [1e-300, 7]],
+    "Student's t": [studentT({ degrees: 3, scale: 1 }), 2, [], [-7, 0]],
+    ordinal: [ordinal({ thresholds: [0, 1] }), 2, [-1, 0.5, 3], [0, 2]],
+    "von Mises": [vonMises({ concentration: 2 }), 2, [], [-7, 100]],
+    gaussian: [gaussian({ variances: [1, 2] }), 2, [], [-7, 0]],
+    heteroscedastic: [Likelihood.heteroscedasticGaussian, 4, [], [-7, 0]]
+  }
+  for (const [name, [likelihood, outputs, bad, good]] of Object.entries(cases)) {
+    it(`${name}: NaN, infinity and what it never draws are InvalidLabel; control: labels it draws are not`, () => {
+      expect(likelihood.labelSize(outputs)).toBe(2)
+      expect(likelihood.invalid(good, outputs, 5)).toBeUndefined()
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, ...bad]) {
+        const error = likelihood.invalid([good[0]!, value], outputs, 5)
+        expect(error?._tag).toBe("InvalidLabel")
+        expect(error?.example).toBe(5)
+        expect(error?.message).toContain(String(value))
+      }
+    })
+  }
+
+  it("of heads are those of each: class, then counts", () => {
+    expect(heads.invalid([2, 0, 5], 5, 0)).toBeUndefined()
+    expect(heads.invalid([3, 0, 5], 5, 1)?.likelihood).toBe("categorical")
+    expect(heads.invalid([2, 0, 0.5], 5, 1)?.likelihood).toBe("poisson")
+    expect(heads.support(5)).toBe(Number.POSITIVE_INFINITY)
+    expect(
+      product([
+        { likelihood: Likelihood.categorical, outputs: 3 },
+        { likelihood: ordinal({ thresholds: [0, 1, 2] }), outputs: 2 }
+      ]).support(5)
+    ).toBe(48)
+  })
+})
+
+describe("values at extreme points, from 40 digits", () => {
+  /** In units of the roundoff of z times the score, and of the value. */
+  const errorOf = (likelihood: Likelihood.Likelihood, z: number, y: number, due: number): number => {
+    const own = likelihood.at([z])
+    const size = Math.abs(own.score([y])[0]! * z) + Math.abs(due) + 1
+    return ratio(Math.abs(own.logProbability([y]) - due), size * eps64)
+  }
+  const log1e6 = 13.815510557964274
+  const poisson = [
+    [40, 235385266837019985, -20.918938533204674],
+    [40, 235385267837019968, -23.043115586011634],
+    [log1e6, 1000000, -7.826693895520143],
+    [log1e6, 1003000, -12.32369838763646],
+    [log1e6, 990000, -57.98917376200363]
+  ] as const
+  const counts = [
+    [40, 1e17, -40.340124733262265],
+    [-40, 3, -120.86750056770472],
+    [300, 1e130, -747.7092731703146],
+    [log1e6, 870000, -14.193361075828024]
+  ] as const
+
+  it("log p of Poisson and negative binomial counts to 1e130: ratio <= 30; control: off by 1e-6 is not", () => {
+    const overdispersed = negativeBinomial({ dispersion: 2.5 })
+    for (const [z, y, due] of poisson) {
+      expect(errorOf(Likelihood.poisson, z, y, due)).toBeLessThanOrEqual(30)
+      expect(errorOf(Likelihood.poisson, z, y, due + 1e-5 * Math.abs(due))).toBeGreaterThan(30)
+    }
+    for (const [z, y, due] of counts) {
+      expect(errorOf(overdispersed, z, y, due)).toBeLessThanOrEqual(30)
+      expect(errorOf(overdispersed, z, y, due * (1 + 1e-6))).toBeGreaterThan(30)
+    }
+  })
+
+  const circle = [
+    [0.001, 4.999999375000104e-7, -1.83687731640933],
+    [0.5, 0.12124980629040097, -1.3994267855948268],
+    [5, 4.466915685220426, -0.14255884223187892],
+    [29.9, 29.39567171464759, 0.7757376230355588],
+    [30.1, 29.5957015043267, 0.7790997246394726],
+    [700, 699.4998211728982, 2.3564229351472052],
+    [1e4, 9999.49998749875, 3.6862191521583534],
+    [1e6, 999999.499999875, 5.988816620777402]
+  ] as const
+  it("von Mises of concentration 0.001 to 1e6: Lambda and log p to ratio <= 10; control: kappa for Lambda is not", () => {
+    for (const [concentration, lambda, peak] of circle) {
+      const own = vonMises({ concentration }).at([0.3])
+      expect(ratio(Math.abs(own.fisher()[0]! - lambda), lambda * eps64)).toBeLessThanOrEqual(10)
+      expect(ratio(Math.abs(concentration - lambda), lambda * eps64)).toBeGreaterThan(10)
+      expect(
+        ratio(Math.abs(own.logProbability([0.3]) - peak), (Math.abs(peak) + 1) * eps64)
+      ).toBeLessThanOrEqual(10)
+    }
+  })
+
+  it("KL of Student's t to 1e-12, of Cauchy's log(1 + d^2 / 4) too; control: with one degree more it is not", () => {
+    const divergence = (degrees: number, d: number) =>
+      studentT({ degrees, scale: 1 }).at([0]).klDivergence([d])
+    const cases = [
+      [3, 0.3, 0.6218525025804691],
+      [40, 2.5, 10.474598149993977],
+      [1e4, 5, 49.774845511195124],
+      ...[1e-8, 1e-3, 1, 40, 1e4, 1e8].map((d) => [d, 1, Math.log1p((d * d) / 4)] as const)
+    ] as const
+    for (const [d, degrees, due] of cases) {
+      expect(Math.abs(divergence(degrees, d) / due - 1)).toBeLessThanOrEqual(1e-12)
+      expect(Math.abs(divergence(degrees + 1, d) / due - 1)).toBeGreaterThan(1e-12)
+    }
+  })
+})
+
+const all: Readonly<Record<string, readonly [Likelihood.Likelihood, outputs: number]>> = {
+  poisson: [Likelihood.poisson, 2],
+  "negative binomial": [negativeBinomial({ dispersion: 2.5 }), 2],
+  gamma: [gamma({ shape: 0.01 }), 2],
+  "Student's t": [studentT({ degrees: 1, scale: 1e-3 }), 2],
+  ordinal: [ordinal({ thresholds: [-1, 0, 2] }), 2],
+  "von Mises": [vonMises({ concentration: 1e4 }), 2],
+  "gaussian of variances": [gaussian({ variances: [1e-6, 1e6] }), 2],
+  "gaussian of a covariance": [gaussian({ covariance: [[2, 1.9], [1.9, 2]] }), 2], // biome-ignore format: one matrix
+  heteroscedastic: [Likelihood.heteroscedasticGaussian, 2],
+  heads: [product([{ likelihood: Likelihood.poisson, outputs: 1 }, { likelihood: Likelihood.bernoulli, outputs: 1 }]), 2] // biome-ignore format: one list
+}
+const ends = [1e4, 1e38, 700, 40, 0].flatMap((v) => [
+  [v, -v],
+  [-v, v],
+  [v, v],
+  [-v, -v]
+])
+
+describe("outputs from 0 to 1e38", () => {
+  for (const [name, [likelihood, outputs]] of Object.entries(all)) {
+    it(`${name}: nothing is NaN, and the KL divergence to itself is 0`, () => {
+      const key = makeKey(2)
+      for (const [n, z] of ends.entries()) {
+        const own = likelihood.at(z)
+        const numbers = [...own.fisher(), ...own.factor(), ...ends.map((other) => own.klDivergence(other))]
+        for (let draw = 0; draw < 8; draw++) {
+          let slot = 0
+          const y = own.sample(() => uniform(key, draw, 100 * n + slot++))
+          numbers.push(...y)
+          if (likelihood.invalid(y, outputs, 0) === undefined)
+            numbers.push(...own.score(y), own.logProbability(y))
+        }
+        expect(numbers.filter(Number.isNaN)).toEqual([])
+        expect(own.klDivergence(z)).toBe(0)
+      }
+    })
+
+    it(`${name}: exact and sampled Fishers are finite, or a typed error`, async () => {
+      const conditional = Conditional.make(Network.sequential(0, [Network.dense(outputs)]), likelihood)
+      const source = DataSource.density({ y: [[0, 1], [1, 0]] }) // biome-ignore format: one matrix
+      for (const z of ends) {
+        const at = Params.make(conditional.network.space, z)
+        for (const sampler of [Sampler.exact, Sampler.monteCarlo({ draws: 3, seed: 0 })]) {
+          const exit = await Effect.runPromiseExit(
+            given({ source, sampler })(Fisher.estimate(conditional, at, Structure.dense))
+          )
+          if (Exit.isSuccess(exit))
+            expect(Array.from(Fisher.toDense(exit.value)).every(Number.isFinite)).toBe(true)
+          else {
+            expect(Cause.hasDies(exit.cause)).toBe(false)
+            expect(String(exit.cause)).toMatch(/NonFinite|InvalidLabel/)
+          }
+        }
+      }
+    })
+  }
+})
