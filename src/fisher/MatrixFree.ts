@@ -22,7 +22,7 @@ import * as ConjugateGradient from "../linalg/ConjugateGradient.ts"
 import type { Operator } from "../linalg/Operator.ts"
 import { type Conditional, type Linearization, linearize, load, sumScores } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
-import { mismatch, type ParamSpace, requireSame } from "../model/ParamSpace.ts"
+import { type ParamSpace, requireSame } from "../model/ParamSpace.ts"
 import type { Params } from "../model/Params.ts"
 import * as Tangent from "../model/Tangent.ts"
 import {
@@ -41,6 +41,7 @@ import { Sampler, type SamplerError } from "../sampling/Sampler.ts"
 import type { Device } from "../tensor/Device.ts"
 import type { Damping } from "./Damping.ts"
 import * as Fisher from "./Fisher.ts"
+import { unfit } from "./internal/checked.ts"
 
 /** `blockSize`, `pass`, `round`: as of `Fisher.estimate`. */
 export const MatrixFreeOptions = Schema.Struct({
@@ -82,11 +83,11 @@ const spaceOf = <S extends string>({ conditional }: MatrixFree<S>): ParamSpace<S
 
 const requireOwn = <S extends string>(
   self: MatrixFree<S>,
-  what: string,
+  kind: "Tangent" | "Cotangent",
   vectors: ReadonlyArray<Tangent.Tangent<S> | Cotangent.Cotangent<S>>
 ): Effect.Effect<void, ShapeMismatch> => {
   for (const vector of vectors) {
-    const other = mismatch(what, spaceOf(self), vector.space)
+    const other = unfit(kind.toLowerCase(), [kind], spaceOf(self), vector)
     if (other !== undefined) return Effect.fail(other)
   }
   return Effect.void
@@ -174,7 +175,7 @@ export const apply = Effect.fn("MatrixFree.apply")(function* <S extends string>(
   self: MatrixFree<S>,
   tangent: Tangent.Tangent<S>
 ): Effect.fn.Return<Cotangent.Cotangent<S>, ProductError, Services> {
-  yield* requireOwn(self, "tangent", [tangent])
+  yield* requireOwn(self, "Tangent", [tangent])
   const [product] = yield* products(self, [tangent])
   return yield* Effect.fromResult(attempt<NonFinite>()(() => Cotangent.make(spaceOf(self), product!)))
 })
@@ -188,7 +189,7 @@ export const quadraticForms = Effect.fn("MatrixFree.quadraticForms")(function* <
   self: MatrixFree<S>,
   tangents: ReadonlyArray<Tangent.Tangent<S>>
 ): Effect.fn.Return<Float64Array, ProductError, Services> {
-  yield* requireOwn(self, "tangent", tangents)
+  yield* requireOwn(self, "Tangent", tangents)
   return yield* overData(self, tangents.length, ({ outputs, pushforward }, columns, count) =>
     Effect.forEach(tangents, (tangent) =>
       Effect.map(pushforward(tangent), (u) =>
@@ -257,7 +258,7 @@ export const solve = Effect.fn("MatrixFree.solve")(function* <S extends string, 
     maxIterations = 1000,
     tolerance = 1e-5
   } = yield* Effect.fromResult(decode(SolveOptions, numbers))
-  yield* requireOwn(self, "cotangent", [cotangent])
+  yield* requireOwn(self, "Cotangent", [cotangent])
   const precondition =
     preconditioner === undefined
       ? undefined

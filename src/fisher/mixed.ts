@@ -52,7 +52,7 @@ const requireEach = (parts: ReadonlyArray<unknown>, space: Layout): void => {
     what: "structures of Structure.mixed",
     expected: String(space.blocks.length),
     actual: String(parts.length),
-    message: `Structure.mixed has ${parts.length} structures, and ${space.signature} has ${space.blocks.length} layers with parameters. Give one for each.`
+    message: `The number of structures in Structure.mixed is ${parts.length}, and ${space.signature} has ${space.blocks.length} layers with parameters. Give one for each.`
   })
 }
 

@@ -157,9 +157,9 @@ export const incompleteBeta = (x: number, y: number, a: number, b: number): Tail
   return { lower, upper: 1 - lower }
 }
 
-/** exp(-k) I_order(k), for k > 0 and order 0 or 1: the power series to 30, then the asymptotic one, whose least term is e^(-2k). */
+/** exp(-k) I_order(k), for k > 0 and order 0 or 1: the power series to 20, then the asymptotic one, whose least term is e^(-2k). */
 const scaledBessel = (k: number, order: 0 | 1): number => {
-  if (k <= 30) {
+  if (k <= 20) {
     let term = order === 0 ? 1 : k / 2
     let sum = 0
     for (let m = 1; term > sum * 2 ** -60; m++) {

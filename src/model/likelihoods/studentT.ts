@@ -25,12 +25,13 @@ const logConstant = (nu: number): number => {
   return ratio - 0.5 * Math.log(2 * Math.PI)
 }
 
-const step = 1 / 32
+/** Scales from 1 to the distance d are resolved, which takes steps that shrink as log(d) grows. */
+const stepFor = (d: number, nu: number): number => 1 / (32 * Math.ceil(1 + Math.log1p(d / Math.sqrt(nu)) / 4))
 
 /** The integral over (0, end) of f by t = end / (1 + exp(-pi sinh v)): ends near a singularity are resolved. */
-const overInterval = (end: number, f: (t: number) => number): number => {
+const overInterval = (end: number, step: number, f: (t: number) => number): number => {
   let sum = 0
-  for (let i = -128; i <= 128; i++) {
+  for (let i = -Math.round(4 / step); i * step <= 4; i++) {
     const v = i * step
     const e = Math.exp(-Math.PI * Math.sinh(v))
     const t = end / (1 + e)
@@ -41,9 +42,9 @@ const overInterval = (end: number, f: (t: number) => number): number => {
 }
 
 /** The integral over (start, infinity) of f by t = start + size exp((pi / 2) sinh v). */
-const beyond = (start: number, size: number, f: (t: number) => number): number => {
+const beyond = (start: number, size: number, step: number, f: (t: number) => number): number => {
   let sum = 0
-  for (let i = -160; i <= 160; i++) {
+  for (let i = -Math.round(5 / step); i * step <= 5; i++) {
     const v = i * step
     const x = size * Math.exp((Math.PI / 2) * Math.sinh(v))
     if (x > 0 && x < 1e150) sum += x * (Math.PI / 2) * Math.cosh(v) * f(start + x)
@@ -62,6 +63,7 @@ const divergence = (delta: number, nu: number): number => {
   if (delta === 0) return 0
   const d = Math.min(Math.abs(delta), farAway)
   const logC = logConstant(nu)
+  const step = stepFor(d, nu)
   const f = (t: number): number => {
     const under = nu + t * t
     const density = Math.exp(logC - ((nu + 1) / 2) * Math.log1p((t * t) / nu))
@@ -72,7 +74,7 @@ const divergence = (delta: number, nu: number): number => {
       ? density * Math.log1p(excess)
       : density * (Math.log((nu + (t - d) ** 2) / under) + Math.log((nu + (t + d) ** 2) / under))
   }
-  const near = ((nu + 1) / 2) * (overInterval(d, f) + beyond(d, Math.sqrt(nu), f))
+  const near = ((nu + 1) / 2) * (overInterval(d, step, f) + beyond(d, Math.sqrt(nu), step, f))
   return Math.abs(delta) > d ? near + (nu + 1) * (Math.log(Math.abs(delta)) - Math.log(d)) : near
 }
 
