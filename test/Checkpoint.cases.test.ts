@@ -3,9 +3,9 @@
  *
  * 75 examples in 11 blocks, 3 draws, the cpu.
  */
-import { Cause, Effect, Exit, Layer } from "effect"
+import { Cause, Effect, Exit, Layer, Stream } from "effect"
 import { describe, expect, it } from "vitest"
-import { Checkpoint, Device, Errors, Fisher, Sampler, Snapshot, Structure } from "../src/index.ts"
+import { Checkpoint, DataSource, Device, Errors, Fisher, Sampler, Snapshot, Structure } from "../src/index.ts"
 import { type DiskOptions, disk, folder } from "./support/disk.ts"
 import { blockSize, blocks, bytes, problems } from "./support/shares.ts"
 import { inMemory, type Memory, memory } from "./support/stores.ts"
@@ -27,6 +27,7 @@ interface Options {
   readonly most?: number
   readonly concurrency?: number
   readonly store?: Layer.Layer<never, unknown>
+  readonly data?: Layer.Layer<DataSource, unknown>
 }
 
 /** The sampler, which dies in the place of a draw. */
@@ -50,6 +51,7 @@ const mortal = (most: number, onDraw: () => void) =>
 /** One estimate, to its end or until it is stopped. */
 const life = async ({
   concurrency = 1,
+  data = source,
   most = Number.POSITIVE_INFINITY,
   store = Layer.empty,
   structure
@@ -61,7 +63,7 @@ const life = async ({
     ({ means }) => means.map(bytes)
   )
   const exit = await Effect.runPromiseExit(
-    Effect.provide(program, Layer.mergeAll(source, sampler, Device.cpu, store))
+    Effect.provide(program, Layer.mergeAll(data, sampler, Device.cpu, store))
   )
   return { drawn, exit }
 }
@@ -126,6 +128,33 @@ describe("Fisher.estimate that is stopped after every so many blocks", () => {
       ["ekfac", blocks]
     ])
     expect(kept.writes).toBe(1)
+  })
+  it("does not go on with other data of the same name and size: SnapshotMismatch, and the sums stay; control: the same data in other batches", async () => {
+    const kept = memory()
+    const structure = Structure.kfac
+    const { exit: due } = await life({ structure })
+    await life({ structure, most: 5, store: inMemory(kept) })
+    const { content } = kept
+    const examples = await Effect.runPromise(
+      DataSource.use(({ pass }) => Stream.runCollect(pass(0))).pipe(Effect.provide(source))
+    )
+    const x = examples.flatMap((batch) => Array.from(batch.x))
+    const features = examples[0]!.features
+    const from = (values: ReadonlyArray<number>) =>
+      DataSource.fromArrays({
+        x: { data: Float32Array.from(values), shape: [values.length / features, features] },
+        batchSize: 4
+      })
+    const other = await life({
+      structure,
+      store: inMemory(kept),
+      data: from(x.map((value, i) => (i === 1 ? value + 1 : value)))
+    })
+    const failure = Exit.isFailure(other.exit) ? Cause.squash(other.exit.cause) : undefined
+    expect(failure).toBeInstanceOf(Errors.SnapshotMismatch)
+    expect(failure).toMatchObject({ field: "data" })
+    expect(kept.content).toBe(content)
+    expect((await life({ structure, store: inMemory(kept), data: from(x) })).exit).toEqual(due)
   })
   it("draws for no block where the sums are whole already", async () => {
     const kept = memory()

@@ -6,7 +6,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { InvalidArgument } from "../src/Errors.ts"
-import { bernoulli, categorical, normal, permutation } from "../src/random/Distributions.ts"
+import { bernoulli, categorical, normal, permutation, vonMises } from "../src/random/Distributions.ts"
 import { below, fold, make, uniform } from "../src/random/Key.ts"
 import { fits } from "./support/statistics.ts"
 
@@ -389,5 +389,56 @@ describe("permutation", () => {
         equal(3)
       )
     )
+  })
+})
+
+describe("vonMises", () => {
+  /** The means of 1 - cos and of sin over 65,536 draws, in units of their standard errors. */
+  const scores = (kappa: number, mean: number, deviation: number, sine: number): ReadonlyArray<number> => {
+    const size = 2 ** 16
+    let [versine, sum] = [0, 0]
+    for (let i = 0; i < size; i++) {
+      let slot = 0
+      const angle = vonMises(() => uniform(make(12), i, slot++), kappa)
+      versine += 2 * Math.sin(angle / 2) ** 2
+      sum += Math.sin(angle)
+    }
+    const root = Math.sqrt(size)
+    return [((versine / size - mean) / deviation) * root, ((sum / size) * root) / sine]
+  }
+
+  // A = I1 / I0: 1 - cos has the mean 1 - A and the variance 1 - A / kappa - A^2, and sin the variance A / kappa.
+  const resultants: ReadonlyArray<readonly [kappa: number, resultant: number]> = [
+    [1e-6, 5e-7],
+    [0.5, 0.24249961258080194],
+    [5, 0.8933831370440852],
+    [700, 0.9992854588183261]
+  ]
+
+  it("has the mean cosine I1 / I0 and the mean sine 0, within 5 standard errors; control: not that of 1.1 kappa", () => {
+    for (const [kappa, a] of resultants) {
+      const deviation = Math.sqrt(1 - a / kappa - a * a)
+      for (const score of scores(kappa, 1 - a, deviation, Math.sqrt(a / kappa)))
+        assert.isBelow(Math.abs(score), 5)
+      if (kappa > 0.1) {
+        assert.isAbove(Math.abs(scores(1.1 * kappa, 1 - a, deviation, 1)[0]!), 5)
+      }
+    }
+  })
+
+  it("at 1e4, and beyond 1e6 where another rejection draws it, 1 - cos has the mean 1 / 2 kappa (1 + 1 / 4 kappa)", () => {
+    for (const kappa of [1e4, 9.99e5, 1.01e6, 1e12]) {
+      const mean = (1 + 1 / (4 * kappa)) / (2 * kappa)
+      for (const score of scores(kappa, mean, Math.SQRT1_2 / kappa, Math.sqrt(1 / kappa)))
+        assert.isBelow(Math.abs(score), 5)
+      assert.isAbove(Math.abs(scores(1.1 * kappa, mean, Math.SQRT1_2 / kappa, 1)[0]!), 5)
+    }
+  })
+
+  it("ends, in [-pi, pi], when every uniform number is the same", () => {
+    for (const kappa of [1e-6, 1, 1e4, 1e7]) {
+      for (const u of [2 ** -54, 0.3, 0.7, 1 - 2 ** -53])
+        assert.isAtMost(Math.abs(vonMises(() => u, kappa)), Math.PI)
+    }
   })
 })

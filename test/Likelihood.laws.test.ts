@@ -13,6 +13,8 @@ import {
   curvatureError,
   curvatureOrder,
   differenceError,
+  hasConcaveLabel,
+  hessianError,
   order,
   outcomes,
   pointLaws,
@@ -38,6 +40,15 @@ for (const family of lawFamilies) {
         expect(worst(extreme.map((z) => error(family, z)))).toBeLessThanOrEqual(100)
       })
     }
+
+    it("Lambda is E_y[Hessian of -log p]: ratio <= 10; control: off by 1e-6", () => {
+      expect(worst(ordinary.map((z) => hessianError(family, z)))).toBeLessThanOrEqual(10)
+      expect(worst(ordinary.map((z) => hessianError(family, z, 1 + 1e-6)))).toBeGreaterThan(10)
+    })
+
+    it(`the Hessian of -log p of one y ${family.convex ? "is positive semidefinite" : "is not, though Lambda is"}`, () => {
+      expect(ordinary.some((z) => hasConcaveLabel(family, z))).toBe(!family.convex)
+    })
 
     it("the probabilities sum to 1, ratio <= 10; control: a label left out, or half the variance", () => {
       const variance = discrete ? 0 : 1 / oracle.closedFormFisher(ordinary[0]!)[0]![0]!

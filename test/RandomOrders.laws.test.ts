@@ -19,7 +19,13 @@ describe("L3: the midpoint-symmetric KL less d^T F d", () => {
     async () => {
       const verdicts = (c: Parameters<typeof oracleOrder>[0]) => Effect.sync(() => oracleOrder(c))
       expect(
-        await failuresOf({ count: 200, bound: 0.03, wrongIn: 0.9, wishes: { gains, families: enumerable }, verdicts })
+        await failuresOf({
+          count: 200,
+          bound: 0.03,
+          wrongIn: 0.9,
+          wishes: { gains, families: enumerable },
+          verdicts
+        })
       ).toEqual([])
     }
   )

@@ -50,18 +50,28 @@ describe("Fisher.interval", () => {
 })
 
 describe("the groups", () => {
-  it("are about 256 unless said, with one degree of freedom less; control: what was asked for", async () => {
-    const many = DataSource.fromArrays({ x: Array.from({ length: 1000 }, (_, n) => [n, 1, -n]) })
-    const errors = (more: object) =>
-      Fisher.estimateWithErrors(small, params, Structure.diagonal, more).pipe(
-        Effect.provide(Layer.mergeAll(many, Sampler.exact, Device.wasm)),
-        Effect.map((made) => made.errors),
-        Effect.runPromise
-      )
-    const usual = await errors({})
-    expect(usual.groups).toBe(250)
-    expect(usual.trace.total.degreesOfFreedom).toBe(249)
-    expect((await errors({ groupSize: 100 })).groups).toBe(12)
+  const many = DataSource.fromArrays({ x: Array.from({ length: 1000 }, (_, n) => [n, 1, -n]) })
+  const errors = (more: object) =>
+    Fisher.estimateWithErrors(small, params, Structure.diagonal, more).pipe(
+      Effect.provide(Layer.mergeAll(many, Sampler.exact, Device.wasm)),
+      Effect.map((made) => made.errors),
+      Effect.runPromise
+    )
+  /** With one degree of freedom less than groups of these sizes are worth. */
+  const due = (sizes: ReadonlyArray<number>) =>
+    1 / sizes.reduce((sum, size) => sum + (size / 1000) ** 2, 0) - 1
+
+  it("are about 32 unless said; control: what was asked for", async () => {
+    // Blocks of 256, 256, 256 and 232 examples: 8 groups each.
+    const { groups, trace } = await errors({})
+    expect(groups).toBe(32)
+    expect(trace.total.degreesOfFreedom).toBeCloseTo(due([...Array(24).fill(32), ...Array(8).fill(29)]), 9)
+    expect((await errors({ groupSize: 4 })).groups).toBe(250)
+  })
+  it("are whole blocks where they are no part of one, the last one what is left", async () => {
+    const { groups, trace } = await errors({ blockSize: 30, groupSize: 100 })
+    expect(groups).toBe(12)
+    expect(trace.total.degreesOfFreedom).toBeCloseTo(due([...Array(11).fill(90), 10]), 9)
   })
 })
 

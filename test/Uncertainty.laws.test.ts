@@ -49,8 +49,10 @@ const estimates = (c: Case, sampler: Layer.Layer<Sampler, unknown>) => {
     return DataSource.fromStream({ pass: () => Stream.fromIterable(parts.filter(({ x }) => x.length > 0)) })
   }
   return {
-    withErrors: (structure: AnyAble) =>
-      run(whole)(Fisher.estimateWithErrors(conditional, params, structure, { ...options, along: [v] })),
+    withErrors: (structure: AnyAble, more: object = {}) =>
+      run(whole)(
+        Fisher.estimateWithErrors(conditional, params, structure, { ...options, ...more, along: [v] })
+      ),
     all: (structure: AnyAble) => estimate(structure, run(whole)),
     without: (structure: AnyAble, from: number, to: number) => estimate(structure, run(others(from, to))),
     drawn: (structure: AnyAble, from: number, to: number, weight: number) =>
@@ -165,6 +167,20 @@ describe("the errors are those of estimating anew without each group and with it
       })
     }
   }
+})
+
+describe("groups of several blocks", () => {
+  it("give the errors of estimating anew too, ratio <= 10; control: groups of one block", async () => {
+    const of = estimates(problems["a categorical of 4 classes"]!, samplers["monteCarlo"]!)
+    const threes = Array.from({ length: 9 }, (_, b) => 3 * b)
+    const ours = async (more: object) => {
+      const { errors } = await of.withErrors(Structure.kfac, { blockSize: 1, ...more })
+      return [errors.trace, errors.frobeniusNorm, ...errors.forms]
+    }
+    const due = await jackknife(of, Structure.kfac, threes)
+    expect(apart(await ours({ groupSize: 3 }), due)).toBeLessThanOrEqual(10)
+    expect(apart(await ours({ groupSize: 1 }), due)).toBeGreaterThan(10)
+  })
 })
 
 describe("the errors of the moments", () => {

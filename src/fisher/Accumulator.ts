@@ -173,6 +173,8 @@ export interface Fold<S extends string, Op extends Operation> {
   readonly add: (part: Accumulator<S, Op>) => Result.Result<void, InvalidArgument>
   /** What the sums are now, not to be written to by a later `add`. */
   readonly done: () => Accumulator<S, Op>
+  /** Where they are from. */
+  readonly origin: () => Origin | undefined
 }
 
 /** A fold from `start` on, whose arrays it leaves as they are. */
@@ -201,6 +203,7 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
       origin = joined(origin, part.origin)
       return Result.succeed(undefined)
     },
+    origin: () => origin,
     done: () => ({
       structure,
       space,
@@ -213,7 +216,7 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
 }
 
 const joined = (self: Origin | undefined, that: Origin | undefined): Origin | undefined =>
-  self === undefined || that === undefined ? undefined : { ...self, to: that.to }
+  self === undefined || that === undefined ? undefined : { ...self, to: that.to, data: null }
 
 const concatenated = (parts: ReadonlyArray<Float64Array>): Float64Array => {
   const out = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0))

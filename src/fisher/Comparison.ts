@@ -1,9 +1,10 @@
 /** How far one Fisher is from another: an approximation from the truth, on a network small enough to write both out. */
 import { Result } from "effect"
 import { dual } from "effect/Function"
-import type { ShapeMismatch } from "../Errors.ts"
+import type { InvalidArgument, ShapeMismatch } from "../Errors.ts"
 import { mismatch } from "../model/ParamSpace.ts"
-import { finite } from "./internal/checked.ts"
+import { attempt } from "../Options.ts"
+import { finite, requireWritable } from "./internal/checked.ts"
 import { roundingFloor } from "./internal/damped.ts"
 import type { Fisher } from "./internal/value.ts"
 import type { SolveError } from "./Structure.ts"
@@ -28,25 +29,27 @@ type Comparable<S extends string> = Fisher<S, "toDense" | "eigenvalues">
  * Compares `self`, such as K-FAC, with `that`, such as the dense Fisher of the same parameters and data.
  *
  * *Cost*: P^2 floats for each, and their eigenvalues. *Fails*: `ShapeMismatch` for Fishers of different networks;
- * `NotConverged`; `NonFinite` where an entry of one is too large for float32.
+ * `InvalidArgument` for more
+ * than 2^26 entries; `NotConverged`; `NonFinite` where an entry of one is too large for float32.
  */
 export const compare: {
   <S extends string>(
     that: Comparable<S>
-  ): (self: Comparable<S>) => Result.Result<Comparison, SolveError | ShapeMismatch>
+  ): (self: Comparable<S>) => Result.Result<Comparison, SolveError | ShapeMismatch | InvalidArgument>
   <S extends string>(
     self: Comparable<S>,
     that: Comparable<S>
-  ): Result.Result<Comparison, SolveError | ShapeMismatch>
+  ): Result.Result<Comparison, SolveError | ShapeMismatch | InvalidArgument>
 } = dual(
   2,
   <S extends string>(
     self: Comparable<S>,
     that: Comparable<S>
-  ): Result.Result<Comparison, SolveError | ShapeMismatch> => {
+  ): Result.Result<Comparison, SolveError | ShapeMismatch | InvalidArgument> => {
     const other = mismatch("other Fisher", self.space, that.space)
     if (other !== undefined) return Result.fail(other)
     return Result.gen(function* () {
+      yield* attempt<InvalidArgument>()(() => requireWritable(self.space))
       const conditions = yield* Result.all([condition(self), condition(that)])
       // Two finite factors may have a product that float32 does not hold.
       const a = yield* finite(self.operations.toDense(), "Fisher written out")

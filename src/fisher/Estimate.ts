@@ -22,6 +22,7 @@ import { Sampler, type SamplerError } from "../sampling/Sampler.ts"
 import { Device } from "../tensor/Device.ts"
 import * as Accumulator from "./Accumulator.ts"
 import { Checkpoint, type Store } from "./Checkpoint.ts"
+import { noRecord, record, skipTo, stopAt } from "./internal/ranges.ts"
 import { isTwoPass } from "./internal/twoPass.ts"
 import type { Fisher } from "./internal/value.ts"
 import { digest, type Origin, otherOrigin } from "./Origin.ts"
@@ -133,20 +134,30 @@ const walk = Effect.fnUntraced(function* <S extends string, Op extends Operation
   const sums = Accumulator.fold(start)
   let at = begun
   let unsaved = 0
+  // Only a store needs to know its data again.
+  const data = store === undefined ? noRecord : record(start.origin?.data ?? null)
   yield* blocks({ size: blockSize, pass }).pipe(
     stopAt(to),
-    skipTo(begun),
-    Stream.mapEffect((batch) => Effect.tap(blockSums(loaded, batch, structure, round), Effect.yieldNow), {
-      concurrency
-    }),
+    skipTo(begun, data),
+    Stream.mapEffect(
+      (batch) =>
+        blockSums(loaded, batch, structure, round).pipe(
+          Effect.map((block) => ({ batch, block })),
+          Effect.tap(Effect.yieldNow)
+        ),
+      { concurrency }
+    ),
     Stream.runForEach(
-      Effect.fnUntraced(function* (block) {
+      Effect.fnUntraced(function* ({ batch, block }) {
         const from = at
         at += block.weight
+        yield* data.add(batch)
         yield* Effect.fromResult(
           sums.add({ ...block, origin: { ...origin, structure: structure.name, from, to: at } })
         )
-        if (store !== undefined && ++unsaved % store.every === 0) yield* save(store, sums.done())
+        if (store !== undefined && ++unsaved % store.every === 0) {
+          yield* save(store, { ...sums.done(), origin: { ...sums.origin()!, data: data.digest() } })
+        }
       })
     )
   )
@@ -159,55 +170,6 @@ const save = Effect.fnUntraced(function* <S extends string, Op extends Operation
 ): Effect.fn.Return<void, InvalidArgument | SnapshotFailure> {
   yield* store.write(yield* Snapshot.encode(yield* Effect.fromResult(Snapshot.of(sums))))
 })
-
-const stopAt =
-  (to: number | undefined) =>
-  <E, R>(batches: Stream.Stream<Batch, E, R>): Stream.Stream<Batch, E, R> =>
-    to === undefined
-      ? batches
-      : Stream.suspend(() => {
-          let seen = 0
-          if (to === 0) return Stream.empty
-          return batches.pipe(
-            Stream.takeUntil((batch) => {
-              seen += batch.examples
-              return seen >= to
-            })
-          )
-        })
-
-/** The blocks from example `from` on. *Fails* `SnapshotMismatch` where no block begins there: it is other data. */
-const skipTo =
-  (from: number) =>
-  <E, R>(batches: Stream.Stream<Batch, E, R>): Stream.Stream<Batch, E | SnapshotMismatch, R> =>
-    from === 0
-      ? batches
-      : Stream.suspend(() => {
-          let seen = 0
-          const rest = batches.pipe(
-            Stream.mapEffect((batch) => {
-              const begins = seen
-              seen += batch.examples
-              return begins < from && seen > from
-                ? Effect.fail(otherData(from, `a block from ${begins} to ${seen}`))
-                : Effect.succeed({ batch, begins })
-            }),
-            Stream.filter(({ begins }) => begins >= from),
-            Stream.map(({ batch }) => batch)
-          )
-          const end = Stream.suspend(() =>
-            seen >= from ? Stream.empty : Stream.fail(otherData(from, `${seen} examples in all`))
-          )
-          return Stream.concat(rest, end)
-        })
-
-const otherData = (from: number, actual: string): SnapshotMismatch =>
-  new SnapshotMismatch({
-    field: "from",
-    expected: String(from),
-    actual,
-    message: `The sums are to go on at example ${from}, and the data has ${actual}. Give the data that they were begun with, cut at whole blocks.`
-  })
 
 const originOf = Effect.fnUntraced(function* <S extends string>(
   { likelihood, network }: Conditional<S>,
@@ -231,7 +193,8 @@ const originOf = Effect.fnUntraced(function* <S extends string>(
     pass,
     round,
     from,
-    to: from
+    to: from,
+    data: null
   }
 })
 

@@ -13,7 +13,7 @@ import * as Cotangent from "../model/Cotangent.ts"
 import * as Tangent from "../model/Tangent.ts"
 import { decode } from "../Options.ts"
 import { type Absolute, Damping, type Factored } from "./Damping.ts"
-import { finite, unfit } from "./internal/checked.ts"
+import { finite, requireFinite, requireWritable, unfit } from "./internal/checked.ts"
 import type { Fisher } from "./internal/value.ts"
 import type { SolveError } from "./Structure.ts"
 
@@ -158,10 +158,15 @@ export const trace = <S extends string>(self: Fisher<S, "trace">): number => sel
 export const frobeniusNorm = <S extends string>(self: Fisher<S, "frobeniusNorm">): number =>
   self.operations.frobeniusNorm()
 
-/** The diagonal of F, `[P]`. */
+/** The diagonal of F, `[P]`. *Throws* `NonFinite` where a product of K-FAC's factors is too large for float32. */
 export const diagonal = <S extends string>(self: Fisher<S, "diagonal">): Float32Array =>
-  self.operations.diagonal()
+  requireFinite(self.operations.diagonal(), "diagonal")
 
-/** F written out, `[P, P]` row-major: for small networks and for tests. */
-export const toDense = <S extends string>(self: Fisher<S, "toDense">): Float32Array =>
-  self.operations.toDense()
+/**
+ * F written out, `[P, P]` row-major: for small networks and for tests. *Throws* `InvalidArgument` for more than 2^26 entries, `NonFinite`
+ * as `diagonal`.
+ */
+export const toDense = <S extends string>(self: Fisher<S, "toDense">): Float32Array => {
+  requireWritable(self.space)
+  return requireFinite(self.operations.toDense(), "matrix")
+}

@@ -244,15 +244,15 @@ export interface Solution<S extends string> {
  * The residual is computed, not taken from the recurrence, before the solution is given out. *Cost*: a product an iteration, and one
  * for each check of the residual.
  *
- * *Fails*: `NotConverged` with the residual that was reached; `NotPositiveDefinite` for a direction without curvature, as with a
- * singular Fisher and no damping; as `apply`, and as `Fisher.solve` for the preconditioner.
+ * *Fails*: `NotConverged` with the residual that was reached; `NotPositiveDefinite` for a direction without curvature; one of the two
+ * with a singular Fisher and no damping; as `apply`, and as `Fisher.solve` for the preconditioner.
  */
 export const solve = Effect.fn("MatrixFree.solve")(function* <S extends string, const D extends Damping>(
   self: MatrixFree<S>,
   cotangent: Cotangent.Cotangent<S>,
   options: typeof SolveOptions.Type & { readonly preconditioner?: Preconditioner<S, D> }
 ): Effect.fn.Return<Solution<S>, ProductError | NotConverged | NotPositiveDefinite, Services> {
-  const { preconditioner, ...numbers } = options
+  const { preconditioner, ...numbers } = options ?? {}
   const {
     damping,
     maxIterations = 1000,

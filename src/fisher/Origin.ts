@@ -4,11 +4,10 @@
  * Sums may be added where everything that decides their values is the same and their examples follow one another. The parameters are
  * in it by their SHA-256; the structure's constants are not, they go with the sums and are compared themselves.
  */
-import { Effect, Schema } from "effect"
-import { Hex } from "effect/encoding"
+import { type Effect, Schema } from "effect"
 import { type SnapshotFailure, SnapshotMismatch } from "../Errors.ts"
 import { NonNegativeInt, PositiveInt } from "../Options.ts"
-import { bytesOf, joined, sha256 } from "./internal/bytes.ts"
+import { bytesOf, digestOf } from "./internal/bytes.ts"
 
 export const Origin = Schema.Struct({
   /** The network's signature. */
@@ -29,7 +28,9 @@ export const Origin = Schema.Struct({
   round: NonNegativeInt,
   /** The examples that were added, counted in the order of the pass: `from` to before `to`. */
   from: NonNegativeInt,
-  to: NonNegativeInt
+  to: NonNegativeInt,
+  /** SHA-256 of those examples, block after block, where sums are to be gone on with; else null. */
+  data: Schema.NullOr(Schema.String)
 })
 export type Origin = typeof Origin.Type
 
@@ -68,4 +69,4 @@ const differs = (field: string, expected: unknown, actual: unknown): SnapshotMis
 /** SHA-256 of the bytes of some arrays, hexadecimal. *Fails*: `SnapshotFailure` where the page has no Web Crypto. */
 export const digest = (
   arrays: ReadonlyArray<Float32Array | Float64Array>
-): Effect.Effect<string, SnapshotFailure> => Effect.map(sha256(joined(arrays.map(bytesOf))), Hex.encode)
+): Effect.Effect<string, SnapshotFailure> => digestOf(arrays.map(bytesOf))

@@ -43,8 +43,9 @@ const AllOptions = Schema.Struct({
 })
 
 /**
- * Those of `Fisher.estimate`. `along`: the directions v whose v^T F v is asked for. `groupSize`: the most examples that a group has; a
- * group ends where its block ends. Unless said, there are about 256 groups. More of them know the errors better, and cost more.
+ * Those of `Fisher.estimate`. `along`: the directions v whose v^T F v is asked for. `groupSize`: the most examples that a group has, which
+ * is a part of a block or some whole blocks. Unless said, there are about 32 groups: more of them know the errors better, and cost
+ * more.
  */
 export interface ErrorOptions<S extends string> extends EstimateOptions {
   readonly along?: ReadonlyArray<Tangent<S>>
@@ -229,10 +230,17 @@ const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends s
  * forms are.
  *
  * *Math*: `internal/jackknife.ts` has the formulas. The errors are those of this structure's own numbers: that K-FAC is not F is no
- * part of them, and the bases of EKFAC count as given. The groups are neighbours in the data: data in an order that means
- * something, such as by class, is to be shuffled, or groupSize to be 1.
+ * part of them. The groups are neighbours in the data: data in an order that means something, such as by class, is to be shuffled, or
+ * `groupSize` to be 1.
+ *
+ * The bases of EKFAC count as given, but they were fitted to the same draws: where a factor of K-FAC has eigenvalues that are nearly
+ * equal, as G of a Gaussian's last layer has, v^T F v is less sure than is said (its trace and norm are not concerned). The Fisher's own
+ * `structure` is EKFAC in its bases, a structure of one pass: estimated with another `round`, and on other x for the total error, its
+ * errors hold.
+ *
  * *Cost*: one walk over the data more, with two backward passes (one where the sampler draws nothing) and the structure's own sums
- * twice; for each group three times the numbers themselves. *Memory*: the sums of the groups of a block, beside those of the estimate.
+ * for both; for each group three times the numbers themselves. *Memory*: the sums of the groups of a block, beside those of the
+ * estimate.
  *
  * *Fails*: as `Fisher.estimate`; `InvalidArgument` for a structure that is stored as rows, for fewer than 8 groups, and for groups whose
  * sums are too many numbers; `ShapeMismatch` for directions of another network; `NonFinite`; `DataFailure` for a source or sampler

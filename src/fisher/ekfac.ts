@@ -12,6 +12,7 @@ import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
 import type { Kernels } from "../kernels/Kernels.ts"
 import { decompose } from "../linalg/SymmetricEigen.ts"
+import type { ParamBlock } from "../model/ParamSpace.ts"
 import {
   augmentedInput,
   type OuterScore,
@@ -20,7 +21,7 @@ import {
   summedSquares
 } from "../model/Score.ts"
 import { sumOfSquares, times } from "./internal/arrays.ts"
-import { outweighs, singular } from "./internal/damped.ts"
+import { outweighs, roundingFloor, singular } from "./internal/damped.ts"
 import { once } from "./internal/lastOf.ts"
 import { type Rotated, rotatedOperations } from "./internal/rotated.ts"
 import { kfac } from "./kfac.ts"
@@ -65,20 +66,45 @@ const layersOf = (
   space.blocks.map((block, i) => {
     const values = new Float64Array(means[i]!)
     const largest = values.reduce((most, value) => Math.max(most, value), 0)
-    // A direction without gradient still gets the square of what rounding leaves of the largest.
-    const floor = (Math.max(block.rows, block.columns, 16) * 2 ** -24) ** 2 * largest
     const least = values.reduce((most, value) => Math.min(most, value), Number.POSITIVE_INFINITY)
+    const sound = isSound(values, block)
     return {
       block,
       a: new Float64Array(constants[2 * i]!),
       g: new Float64Array(constants[2 * i + 1]!),
       values,
       singular: (damping) =>
-        least > floor || outweighs(damping, largest)
+        sound || outweighs(damping, largest)
           ? undefined
           : singular(`EKFAC block of layer ${block.layer}`, least, damping)
     }
   })
+
+/**
+ * Whether every scaling is more than rounding. One of a direction without gradient gets the square of what rounding leaves of the
+ * largest; but a factor was rounded to float32 before its eigenvectors were taken, so a direction of U_A (or U_G) without gradient is
+ * known by the sum of its scalings, as an eigenvalue of the factor is.
+ */
+const isSound = (values: Float64Array, { columns, rows }: ParamBlock): boolean => {
+  const ofA = new Float64Array(rows)
+  const ofG = new Float64Array(columns)
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      ofA[i] = ofA[i]! + values[i * columns + j]!
+      ofG[j] = ofG[j]! + values[i * columns + j]!
+    }
+  }
+  const over = (of: Float64Array, floor: (largest: number) => number): boolean => {
+    const largest = of.reduce((most, value) => Math.max(most, value), 0)
+    return of.every((value) => value > floor(largest))
+  }
+  const squared = (largest: number) => (Math.max(rows, columns, 16) * 2 ** -24) ** 2 * largest
+  return (
+    over(values, squared) &&
+    over(ofA, (largest) => roundingFloor(rows, largest, 0)) &&
+    over(ofG, (largest) => roundingFloor(columns, largest, 0))
+  )
+}
 
 /** (U_A^2) s (U_G^2)^T. */
 const diagonalOf = (kernels: Kernels, { a, block: { columns, rows }, g, values }: Rotated): Float64Array => {
@@ -154,7 +180,7 @@ const inBases = (constants: ReadonlyArray<Float32Array>): Structure<Able> => ({
   })
 })
 
-/** K-FAC's eigenbases with true scalings: never farther from F than K-FAC, and its trace is exact. Two passes over the data. */
+/** K-FAC's eigenbases with true scalings: never farther from the F of the same draws than K-FAC, and with its trace. Two passes over the data. */
 export const ekfac: TwoPass<Able> = {
   name: "ekfac",
   first: kfac,

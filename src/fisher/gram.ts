@@ -71,9 +71,11 @@ const throughRows = (kernels: Kernels, of: RowsOf) => {
   const gram = once(() => gramMatrix(kernels, of))
   const spectrum = once(() => decompose(kernels, { n: count, matrix: gram(), what }))
   /** At most the largest eigenvalue, as the largest pivot is. */
-  const largest = once(() =>
-    Math.max(0, ...Array.from({ length: count }, (_, i) => gram()[i * (count + 1)]!))
-  )
+  const largest = once(() => {
+    let most = 0
+    for (let i = 0; i < count; i++) most = Math.max(most, gram()[i * (count + 1)]!)
+    return most
+  })
   const regular = (damping: number): Result.Result<void, NotPositiveDefinite> =>
     outweighs(damping, largest()) ? Result.succeed(undefined) : Result.fail(singular(what, 0, damping))
   const factor = lastOf((damping: number) =>
@@ -90,7 +92,12 @@ const throughRows = (kernels: Kernels, of: RowsOf) => {
       if (exponent < 0) yield* regular(damping)
       const { values, vectors } = yield* spectrum()
       const rotated = turned(vectors, along(of, v), true)
-      for (let i = 0; i < count; i++) rotated[i] = rotated[i]! * divided(values[i]!, exponent, damping)
+      // B^T q is 0 for an eigenvector q of eigenvalue 0: what rounding left of both has no say.
+      const floor = count * 2 ** -52 * Math.max(0, values[count - 1]!)
+      for (let i = 0; i < count; i++) {
+        const value = values[i]!
+        rotated[i] = value > floor ? rotated[i]! * divided(value, exponent, damping) : 0
+      }
       const inSpan = back(of, turned(vectors, rotated, false))
       const outside = damping ** exponent
       return v.map((value, i) => outside * value + inSpan[i]!)
@@ -121,10 +128,9 @@ const throughRows = (kernels: Kernels, of: RowsOf) => {
 
 /** ((s + damping)^p - damping^p) / s, to full precision for a small s too. */
 const divided = (s: number, p: number, damping: number): number => {
-  if (damping === 0) return s > 0 && p !== 0 ? s ** (p - 1) : 0
-  const ratio = Math.max(0, s) / damping
-  return ratio === 0
-    ? p * damping ** (p - 1)
+  const ratio = s / damping
+  return ratio > 1
+    ? ((s + damping) ** p - damping ** p) / s
     : (damping ** (p - 1) * Math.expm1(p * Math.log1p(ratio))) / ratio
 }
 

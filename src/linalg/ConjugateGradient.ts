@@ -80,7 +80,7 @@ export const solve = Effect.fn("ConjugateGradient.solve")(function* <E, R>(
   if (unit === 0) return { solution: x, residual: 0, iterations: 0 }
   // A power of 2 changes no digit, and keeps the squares of extreme numbers in range.
   const power = 2 ** Math.floor(Math.log2(unit))
-  const rhs = b.map((value) => value / power)
+  const rhs = Float64Array.from(b, (value) => value / power)
   const total = norm(rhs)
 
   const damped = (v: Float64Array) =>

@@ -6,6 +6,9 @@
  *
  * Conventions: log-probabilities in nats, with their constants. The score is grad_z log p(y|z); its mean under p is 0 and its
  * covariance is the output Fisher Lambda(z) = E_y[score score^T] = S S^T. A y is `labelSize` numbers.
+ *
+ * Any finite z is legal. Where float64 does not hold a parameter, such as a rate e^z with z over 709, numbers are infinite and never
+ * NaN, and a draw is one that `invalid` refuses: an estimate there fails with `NonFinite` or `InvalidLabel`.
  */
 import type { InvalidLabel, ShapeMismatch } from "../Errors.ts"
 

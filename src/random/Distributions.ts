@@ -135,27 +135,33 @@ export const categorical = (u: number, probabilities: ArrayLike<number>): number
  */
 export const bernoulli = (u: number, p: number): 0 | 1 => (u < p ? 1 : 0)
 
-/** From this rate on the Cornish-Fisher expansion serves alone: it is off by less than 1e-9 in probability. */
+/** Whether a distribution function reaches u: by the tail that holds its digits, 1 - u being exact. */
+const reaches = (u: number, atMost: number, over: number): boolean => (u <= 0.5 ? atMost >= u : over <= 1 - u)
+
+/** From this rate on the expansion serves alone: its next term, of x^4 / (270 rate) counts, is below 1e-10 in probability. */
 const expansionFrom = 2 ** 22
 
 /**
  * The least count k with P(Y <= k) >= u, for a Poisson Y. Infinite for an infinite rate.
  *
- * *Math* the search starts at the Cornish-Fisher expansion rate + x sqrt(rate) + (x^2 - 1) / 6 + (x - x^3) / (72 sqrt(rate)),
+ * *Math* the search starts at the expansion rate + x sqrt(rate) + (x^2 - 1) / 6 - (2 x + x^3) / (72 sqrt(rate)),
  * x the normal quantile, and steps to where the distribution function, an incomplete gamma function, passes u.
  * *Shapes* 0 < u < 1 and rate >= 0, unchecked. *Cost* 3 or so incomplete gamma functions, of some sqrt(rate) + 50 terms each.
- * *Source* Cornish and Fisher 1938; Abramowitz and Stegun 26.4.21.
+ * *Source* Giles, Algorithm 955: approximation of the inverse Poisson cumulative distribution function, 2016.
  */
 export const poisson = (u: number, rate: number): number => {
   if (rate === 0 || rate === Number.POSITIVE_INFINITY) return rate
   const x = normal(u)
   const root = Math.sqrt(rate)
-  const start = rate + x * root + (x * x - 1) / 6 + (x - x ** 3) / (72 * root)
+  const start = rate + x * root + (x * x - 1) / 6 - (2 * x + x ** 3) / (72 * root)
   let k = Math.max(0, Math.ceil(Math.min(start, rate + 50 * (1 + root)) - 0.5))
   if (rate >= expansionFrom) return k
-  const atMost = (count: number): number => incompleteGamma(count + 1, rate).upper
-  while (atMost(k) < u) k++
-  while (k > 0 && atMost(k - 1) >= u) k--
+  const reached = (count: number): boolean => {
+    const { lower, upper } = incompleteGamma(count + 1, rate)
+    return reaches(u, upper, lower)
+  }
+  while (!reached(k)) k++
+  while (k > 0 && reached(k - 1)) k--
   return k
 }
 
@@ -163,32 +169,37 @@ export const poisson = (u: number, rate: number): number => {
  * The least count k with P(Y <= k) >= u, for a negative binomial Y of this mean and variance mean + mean^2 / dispersion. Infinite
  * where the mean is, or where no float64 is large enough.
  *
- * *Math* bisection of the powers of 2 and then between two of them, always at the same places: so it is monotone in u, whatever the
- * rounding of the distribution function, an incomplete beta function. *Shapes* 0 < u < 1, mean >= 0 and dispersion > 0, unchecked.
- * *Cost* 2 log2(k) incomplete beta functions.
+ * *Math* the first power of 2 that is enough, and bisection between it and the one before, always at the same places: so it is
+ * monotone in u, whatever the rounding of the distribution function, an incomplete beta function.
+ * *Shapes* 0 < u < 1, mean >= 0 and dispersion > 0, unchecked. *Cost* log2(k) incomplete beta functions, at most 53 and a few.
  */
 export const negativeBinomial = (u: number, mean: number, dispersion: number): number => {
   if (mean === 0 || mean === Number.POSITIVE_INFINITY) return mean
   const failure = 1 / (1 + mean / dispersion)
   const success = 1 / (1 + dispersion / mean)
-  const atMost = (count: number): number => incompleteBeta(failure, success, dispersion, count + 1).lower
-  if (atMost(0) >= u) return 0
-  let [low, high] = [0, 1]
-  while (high < Number.POSITIVE_INFINITY && atMost(high) < u) [low, high] = [high, 2 * high]
+  const reached = (count: number): boolean => {
+    const { lower, upper } = incompleteBeta(failure, success, dispersion, count + 1)
+    return reaches(u, lower, upper)
+  }
+  if (reached(0)) return 0
+  let high = 2 ** Math.max(0, Math.floor(Math.log2(mean)))
+  while (high < Number.POSITIVE_INFINITY && !reached(high)) high *= 2
+  while (high > 1 && reached(high / 2)) high /= 2
+  let low = high === 1 ? 0 : high / 2
   if (high === Number.POSITIVE_INFINITY) return high
   for (;;) {
     const middle = low + Math.floor((high - low) / 2)
     if (middle === low || middle === high) return high
-    if (atMost(middle) >= u) high = middle
+    if (reached(middle)) high = middle
     else low = middle
   }
 }
 
-/** Newton's method from `start`, on a concave function of one sign of slope: steps of at most 8, to the rounding of w. */
+/** Newton's method from `start`, on a concave function of one sign of slope: steps of at most 1, to the rounding of w. */
 const newton = (start: number, step: (w: number) => number): number => {
   let w = start
   for (let i = 0; i < 200; i++) {
-    const change = Math.max(-8, Math.min(8, step(w)))
+    const change = Math.max(-1, Math.min(1, step(w)))
     w -= change
     if (!(Math.abs(change) > 2 ** -51 * Math.max(1, Math.abs(w)))) break
   }

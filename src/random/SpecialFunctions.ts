@@ -147,9 +147,10 @@ export const incompleteBeta = (x: number, y: number, a: number, b: number): Tail
     1,
     (k) => {
       const m = k >> 1
+      // In an order that does not overflow.
       return k % 2 === 0
-        ? (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m))
-        : (-(a + m) * (n + m) * x) / ((a + 2 * m) * (a + 2 * m + 1))
+        ? ((m * (b - m)) / (a + 2 * m - 1)) * (x / (a + 2 * m))
+        : -((a + m) / (a + 2 * m)) * ((n + m) / (a + 2 * m + 1)) * x
     },
     () => 1
   )

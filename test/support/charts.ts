@@ -65,5 +65,8 @@ export const fisherOf = <S extends string>(
   matrix: Matrix
 ): Fisher.Fisher<S, Common> =>
   Result.getOrThrow(
-    Accumulator.finish({ structure: Structure.dense, space, weight: 1, sums: [flatten(matrix)], rests: [], origin: undefined }, reference)
+    Accumulator.finish(
+      { structure: Structure.dense, space, weight: 1, sums: [flatten(matrix)], rests: [], origin: undefined },
+      reference
+    )
   )

@@ -41,7 +41,8 @@ const origin = {
   pass: 0,
   round: 0,
   from: 0,
-  to: 0
+  to: 0,
+  data: null
 }
 
 /** Numbers that differ in scale: their sums lose bits. */

@@ -5,7 +5,7 @@ import { heads } from "../oracle/likelihoods/heads.ts"
 import * as Scalars from "../oracle/likelihoods/scalars.ts"
 import type { Label } from "../oracle/likelihoods.ts"
 import * as Oracle from "../oracle/likelihoods.ts"
-import type { Matrix, Rows, Vector } from "../oracle/linear.ts"
+import type { Matrix, Vector } from "../oracle/linear.ts"
 import { generator } from "../oracle/random.ts"
 import { type Cells, jointCells, labelCells, normalQuartiles, quartileCells } from "./cells.ts"
 import { extremePoints, type Family, families, ordinaryPoints } from "./families.ts"
@@ -24,6 +24,8 @@ export interface LawFamily extends Family {
   readonly averageUnit: (z: Vector) => number
   /** Whether log p is quadratic in z: then central differences are exact. */
   readonly quadratic: boolean
+  /** Whether -log p is convex in z for every y: then its Hessian is a square too. */
+  readonly convex: boolean
   readonly cells: (z: Vector) => Cells
   /** The magnitudes that log p, the score and KL are sums of. */
   readonly logSize: (z: Vector, y: Label) => number
@@ -76,6 +78,7 @@ const first = (family: Family): LawFamily => {
     draws: 2 ** 16,
     averageUnit: unit,
     quadratic: !discrete,
+    convex: true,
     cells: discrete
       ? labelCells(oracle)
       : (z) => quartileCells(outputs, (c) => normalQuartiles.map((q) => z[c]! + deviation * q)),
@@ -94,6 +97,20 @@ const few = (outputs: number, most = Number.POSITIVE_INFINITY, each = 2): Readon
 
 const isContinuous = (one: Scalars.Scalar): one is Scalars.Continuous => "quartiles" in one
 
+/** The same with each support made once: they are of thousands of y. */
+const remembered = (oracle: Oracle.OracleLikelihood): Oracle.OracleLikelihood => {
+  const supports = new Map<string, ReadonlyArray<Oracle.Outcome>>()
+  return {
+    ...oracle,
+    support: (z) => {
+      const key = Array.from(z).join()
+      const known = supports.get(key) ?? oracle.support(z)
+      supports.set(key, known)
+      return known
+    }
+  }
+}
+
 /** C independent numbers. */
 const lifted = (
   ours: Likelihood.Likelihood,
@@ -102,7 +119,7 @@ const lifted = (
   points: ReadonlyArray<Vector>,
   extremes: ReadonlyArray<ReadonlyArray<number>>
 ): LawFamily => {
-  const oracle = Scalars.lift(one)
+  const oracle = remembered(Scalars.lift(one))
   const logSize = (z: Vector, y: Label): number => sumOver(z, (v, c) => one.logSize(v, y[c]!))
   return {
     name: `${ours.name}, C = ${outputs}`,
@@ -116,6 +133,7 @@ const lifted = (
     drawn: points[points.length / 4]!,
     draws: 2 ** 14,
     quadratic: false,
+    convex: !(one.name.startsWith("studentT") || one.name.startsWith("vonMises")),
     cells: isContinuous(one)
       ? (z) =>
           quartileCells(
@@ -132,12 +150,8 @@ const lifted = (
   }
 }
 
-const gaussianFamily = (
-  name: string,
-  ours: Likelihood.Likelihood,
-  root: Rows | ReadonlyArray<ReadonlyArray<number>>
-): LawFamily => {
-  const oracle = Gaussians.correlated(Array.from(root, (row) => Float64Array.from(row)))
+const gaussianFamily = (name: string, ours: Likelihood.Likelihood, root: Matrix): LawFamily => {
+  const oracle = Gaussians.correlated(root)
   const outputs = root.length
   const points = ordinaryPoints(outputs)
   return {
@@ -151,20 +165,18 @@ const gaussianFamily = (
       ),
     draws: 2 ** 14,
     scoreSize: (z, y) => norm(oracle.score(z, y)) + Math.sqrt(trace(oracle.closedFormFisher(z))),
-    // Correlations cost digits: the condition number of Sigma, 30.
-    ...{
-      logSize: (z, y) => 30 * gaussianSizes(oracle).logSize(z, y),
-      klSize: (z, other) => 30 * oracle.kl(z, other)
-    }
+    // Correlations cost digits: the condition number of Sigma is 62.
+    logSize: (z, y) => 62 * gaussianSizes(oracle).logSize(z, y),
+    klSize: (z, other) => 62 * oracle.kl(z, other)
   }
 }
 
-/** Sigma = root root^T, of variances 0.25, 2.33 and 0.7 and correlations to 0.9. */
-const root = [
+/** Sigma = root root^T, of variances 0.25, 2.3 and 0.7 and correlations from -0.3 to 0.82. */
+const root: ReadonlyArray<ReadonlyArray<number>> = [
   [0.5, 0, 0],
   [1.25, 0.875, 0],
   [-0.25, 0.5, 0.625]
-] as const
+]
 const covariance = root.map((a) => root.map((b) => a.reduce((sum, v, k) => sum + v * b[k]!, 0)))
 
 const heteroscedastic: LawFamily = {
@@ -186,6 +198,7 @@ const heteroscedastic: LawFamily = {
   drawn: Float64Array.of(0.7, -1.2, 0.4, -0.3),
   draws: 2 ** 14,
   quadratic: false,
+  convex: false,
   cells: (z) => quartileCells(2, (c) => normalQuartiles.map((q) => z[c]! + Math.exp(z[2 + c]! / 2) * q)),
   // The deviations of y are exact to an ulp of y alone.
   logSize: (z, y) => Math.abs(Gaussians.heteroscedastic.logProbability(z, y)) + 10 + sumOver(z, Math.abs),
@@ -223,6 +236,7 @@ const product: LawFamily = (() => {
     drawn: Float64Array.of(0.4, -0.3, 0.1, 1.5, -0.7, 0.6),
     draws: 2 ** 14,
     quadratic: false,
+    convex: true,
     cells: (z) =>
       jointCells([
         { cells: labelCells(Oracle.categorical)(slice(z, 0, 3)), labels: 1 },

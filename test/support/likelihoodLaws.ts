@@ -165,6 +165,27 @@ export const curvatureOrder = (family: LawFamily, scaled = 1): number =>
     steps.map((h) => curvatureError(family, h, scaled))
   )
 
+/** |scaled Lambda - E_y[Hessian of -log p]|, in units of the mean size of the Hessians. */
+export const hessianError = ({ averageUnit, oracle, ours }: LawFamily, z: Vector, scaled = 1): number => {
+  const support = oracle
+    .support(z)
+    .map(({ probability, y }) => ({ probability, hessian: oracle.hessian(z, y) }))
+  const mean = Array.from(z, (_, i) =>
+    Array.from(z, (_, j) => total(support.map(({ hessian, probability }) => probability * hessian[i]![j]!)))
+  )
+  const size = total(
+    support.map(({ hessian, probability }) => probability * norm(hessian.flatMap((row) => [...row])))
+  )
+  return matrixError(scale(scaled, rows(ours.at(z).fisher())), mean, averageUnit(z), size)
+}
+
+/** Whether -log p of some y is not convex in z: a 1 x 1 or 2 x 2 minor of its Hessian is below 0. */
+export const hasConcaveLabel = ({ oracle }: LawFamily, z: Vector): boolean =>
+  oracle.support(z).some(({ y }) => {
+    const h = oracle.hessian(z, y)
+    return h.some((row, i) => row.some((v, j) => h[i]![i]! < 0 || h[i]![i]! * h[j]![j]! < v * v * (1 - 1e-9)))
+  })
+
 /** What each law measures at one point, and a wrong implementation that it must reject at ordinary points. */
 export const pointLaws: Readonly<
   Record<

@@ -71,7 +71,7 @@ export const effectPlaces: ReadonlyArray<Place> = [
   ["Fisher.estimate", "round", "nonNegativeInt", (round) => estimate({ round })],
   ["Fisher.accumulate", "blockSize", "positiveInt", (blockSize) => accumulate({ blockSize })],
   ["Fisher.accumulate", "from", "nonNegativeInt", (from) => accumulate({ from })],
-  ["Fisher.accumulate", "to", "positiveInt", (to) => accumulate({ to })],
+  ["Fisher.accumulate", "to", "nonNegativeInt", (to) => accumulate({ to })],
   [
     "Conditional.gradient",
     "blockSize",

@@ -4,19 +4,27 @@ import { dual } from "effect/Function"
 import { type InvalidArgument, type NonFinite, ShapeMismatch } from "../../Errors.ts"
 import type { Operator } from "../../linalg/Operator.ts"
 import { block as blockSpace, mismatch } from "../../model/ParamSpace.ts"
+import * as Tangent from "../../model/Tangent.ts"
 import { attempt, decode, NonNegative } from "../../Options.ts"
 import type { Operation, Structure } from "../Structure.ts"
 import { finite } from "./checked.ts"
 import { type Fisher, make } from "./value.ts"
 
-/** F as a linear operator, for `StochasticTrace`, `Lanczos` and `ConjugateGradient`. */
-export const operator = <S extends string>(self: Fisher<S, "apply">): Operator => ({
-  size: self.space.size,
-  apply: (vectors) =>
-    Effect.sync(() =>
-      vectors.map((vector) => new Float64Array(self.operations.apply(new Float32Array(vector))))
+/**
+ * F as a linear operator, for `StochasticTrace`, `Lanczos` and `ConjugateGradient`. Its products *fail* with `ShapeMismatch` for a vector
+ * of another size, `NonFinite` for what float32 does not hold.
+ */
+export const operator = <S extends string>(self: Fisher<S, "apply">): Operator<ShapeMismatch | NonFinite> => {
+  const product = (vector: Float64Array) =>
+    attempt<ShapeMismatch | NonFinite>()(() => Tangent.make(self.space, vector)).pipe(
+      Result.flatMap(({ values }) => finite(self.operations.apply(values), "product")),
+      Result.map((values) => new Float64Array(values))
     )
-})
+  return {
+    size: self.space.size,
+    apply: (vectors) => Effect.suspend(() => Effect.fromResult(Result.all(vectors.map(product))))
+  }
+}
 
 const ScaleOptions = Schema.Struct({ factor: NonNegative })
 

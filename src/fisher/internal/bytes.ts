@@ -1,5 +1,6 @@
 /** Typed arrays as bytes, little-endian on every machine. */
 import { Effect, Schema, SchemaTransformation } from "effect"
+import { Hex } from "effect/encoding"
 import { SnapshotFailure } from "../../Errors.ts"
 
 type Numbers = Float32Array | Float64Array
@@ -72,3 +73,7 @@ export const sha256 = (
           "There is no SHA-256 here: a browser has Web Crypto for pages of https and of localhost alone. Serve the page over https."
       })
   })
+
+/** SHA-256 of some bytes one after the other, hexadecimal. */
+export const digestOf = (parts: ReadonlyArray<Uint8Array>): Effect.Effect<string, SnapshotFailure> =>
+  Effect.map(sha256(joined(parts)), Hex.encode)

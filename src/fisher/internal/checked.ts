@@ -1,5 +1,5 @@
 import { Result, Schema } from "effect"
-import { type InvalidArgument, NonFinite, ShapeMismatch } from "../../Errors.ts"
+import { InvalidArgument, NonFinite, ShapeMismatch } from "../../Errors.ts"
 import { type Layout, mismatch } from "../../model/ParamSpace.ts"
 import { decode, firstNonFinite, NonNegative, shown } from "../../Options.ts"
 
@@ -54,3 +54,20 @@ const DampingOptions = Schema.Struct({ damping: NonNegative })
 /** A damping that is added to the Fisher: a finite number of at least 0. */
 export const decodeAbsolute = (damping: number): Result.Result<number, InvalidArgument> =>
   Result.map(decode(DampingOptions, { damping }), (options) => options.damping)
+
+/** 256 MiB of float32. */
+const mostEntries = 2 ** 26
+
+/** *Throws* `InvalidArgument` for a network whose Fisher is too large to be written out. */
+export const requireWritable = ({ signature, size }: Layout): void => {
+  if (size ** 2 <= mostEntries) return
+  throw new InvalidArgument({
+    argument: "fisher",
+    value: `${size} x ${size}`,
+    message: `The Fisher of ${signature} written out is ${size} x ${size} numbers, over the ${mostEntries} that are allowed. Restrict it to a layer, or take a smaller network.`
+  })
+}
+
+/** The values. *Throws* `NonFinite` where float32 does not hold them. */
+export const requireFinite = (values: Float32Array, what: string): Float32Array =>
+  Result.getOrThrowWith(finite(values, what), (error) => error)

@@ -11,8 +11,9 @@ import type { Device } from "../../tensor/Device.ts"
 import { sampledSums } from "../Estimate.ts"
 import type { Structure } from "../Structure.ts"
 import { sumOfSquares } from "./arrays.ts"
+import { blocksOf } from "./groupSize.ts"
 import { grouped, groupsOf } from "./groups.ts"
-import { count, merge, start, type Tally, type Whole } from "./jackknife.ts"
+import { count, type GroupSums, start, type Tally, together, type Whole } from "./jackknife.ts"
 
 /** Which examples and draws, and how many examples a group has at most. */
 export interface Task<S extends string> {
@@ -43,11 +44,11 @@ const sameDraws = (a: Draws, b: Draws): boolean =>
     ? sameNumbers(a.labels, b.labels) && sameNumbers(a.weights, b.weights)
     : a._tag === "Cotangents" && b._tag === "Cotangents" && sameNumbers(a.cotangents, b.cotangents)
 
-/** One forward pass, and a backward pass and the structure's sums for each of two rounds of draws. */
-const blockTally = Effect.fnUntraced(function* <S extends string>(
+/** One forward pass, and for each of two rounds of draws a backward pass and the structure's sums, group by group. */
+const blockGroups = Effect.fnUntraced(function* <S extends string>(
   { groupSize, loaded, round, structure, whole }: Task<S>,
   batch: Batch
-): Effect.fn.Return<Tally, BlockError, Sampler | Device | Scope.Scope> {
+): Effect.fn.Return<ReadonlyArray<GroupSums>, BlockError, Sampler | Device | Scope.Scope> {
   const made = yield* linearize(loaded, batch)
   const sampler = yield* Sampler
   const groups = groupsOf(batch.examples, groupSize)
@@ -60,14 +61,13 @@ const blockTally = Effect.fnUntraced(function* <S extends string>(
   const others = yield* sampler.draw(made.outputs, otherRound(round))
   const own = yield* sumsOf(draws)
   const anew = sameDraws(draws, others) ? undefined : yield* sumsOf(others)
-  const tally = start(whole)
   const moments = whole.means.length
   const part = (of: typeof own, g: number) => of.slice(g * moments, (g + 1) * moments)
-  for (const [g, { from, to }] of groups.entries()) {
-    count(tally, whole, { examples: to - from, own: part(own, g), anew: anew && part(anew, g) })
-    yield* Effect.yieldNow
-  }
-  return tally
+  return groups.map(({ from, to }, g) => ({
+    examples: to - from,
+    own: part(own, g),
+    anew: anew && part(anew, g)
+  }))
 }, Effect.scoped)
 
 /** How far the sums of this walk may be from those of the estimate, over their norm: the rounding of float32 is far below. */
@@ -93,11 +93,27 @@ const otherData = (source: string, sampler: string): DataFailure =>
 export const walkGroups = Effect.fnUntraced(function* <S extends string>(
   task: Task<S>
 ): Effect.fn.Return<Tally, BlockError | DataError, DataSource | Sampler | Device> {
-  const { blockSize, concurrency, pass, whole } = task
-  const tally = yield* blocks({ size: blockSize, pass }).pipe(
-    Stream.mapEffect((batch) => blockTally(task, batch), { concurrency }),
-    Stream.runFold(() => start(whole), merge)
+  const { blockSize, concurrency, groupSize, pass, whole } = task
+  const tally = start(whole)
+  const due = blocksOf(groupSize, blockSize)
+  let pending: { readonly sums: GroupSums; readonly blocks: number } | undefined
+  const close = () => {
+    if (pending !== undefined) count(tally, whole, pending.sums)
+    pending = undefined
+  }
+  yield* blocks({ size: blockSize, pass }).pipe(
+    Stream.mapEffect((batch) => Effect.tap(blockGroups(task, batch), Effect.yieldNow), { concurrency }),
+    Stream.flattenIterable,
+    Stream.runForEach((group) => {
+      pending = {
+        sums: pending === undefined ? group : together(pending.sums, group),
+        blocks: (pending?.blocks ?? 0) + 1
+      }
+      if (pending.blocks === due) close()
+      return Effect.yieldNow
+    })
   )
+  close()
   if (repeats(whole, tally)) return tally
   return yield* otherData((yield* DataSource).name, (yield* Sampler).name)
 })

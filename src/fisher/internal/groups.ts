@@ -10,12 +10,9 @@ export interface Group {
   readonly to: number
 }
 
-/** How many groups of at most `size` a block of `examples` is cut into. */
-export const groupCount = (examples: number, size: number): number => Math.ceil(examples / size)
-
-/** A block cut into as many groups, as equal as whole examples allow. */
+/** A block cut into groups of at most `size` examples, as equal as whole examples allow. */
 export const groupsOf = (examples: number, size: number): ReadonlyArray<Group> => {
-  const count = groupCount(examples, size)
+  const count = Math.ceil(examples / size)
   const start = (g: number) => Math.floor((g * examples) / count)
   return Array.from({ length: count }, (_, g) => ({ from: start(g), to: start(g + 1) }))
 }

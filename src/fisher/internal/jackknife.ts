@@ -79,98 +79,78 @@ export const start = ({ means, values }: Whole): Tally => ({
 /** What cancels to less than this is the rounding of float32 sums, and counts as 0: a dead unit's variance must not fall below. */
 const rounding = 2 ** -16
 
-/** N m - S_b */
-const othersOf = (
-  { examples, means }: Whole,
-  own: ReadonlyArray<Float64Array>
-): ReadonlyArray<Float64Array> =>
-  means.map((mean, i) => {
-    const out = new Float64Array(mean.length)
-    for (let j = 0; j < out.length; j++) {
-      const part = own[i]![j]!
-      const rest = examples * mean[j]! - part
-      out[j] = Math.abs(rest) <= rounding * Math.abs(part) ? 0 : rest
+/** The moments without a group, with its other draws, and with both. */
+interface Replicas {
+  readonly without: ReadonlyArray<Float32Array>
+  readonly anew: ReadonlyArray<Float32Array>
+  readonly both: ReadonlyArray<Float32Array>
+}
+
+/** Those, and the tally of the sums that they are made of: one pass over them, as they can be millions of numbers. */
+const replicas = (
+  { drawnSpread, spread, sums }: Tally,
+  { examples: all, means }: Whole,
+  { anew = [], examples, own }: GroupSums
+): Replicas => {
+  const made = () => means.map(({ length }) => new Float32Array(length))
+  const out = { without: made(), anew: made(), both: made() }
+  for (const [i, mean] of means.entries()) {
+    const [a, b, sum] = [own[i]!, anew[i] ?? own[i]!, sums[i]!]
+    const [without, redrawn, both] = [out.without[i]!, out.anew[i]!, out.both[i]!]
+    let [away, apart] = [0, 0]
+    for (let j = 0; j < mean.length; j++) {
+      const m = mean[j]!
+      const x = a[j]!
+      const y = b[j]!
+      const rest = all * m - x
+      const others = Math.abs(rest) <= rounding * Math.abs(x) ? 0 : rest
+      without[j] = others / (all - examples)
+      redrawn[j] = (others + y) / all
+      both[j] = (others + (x + y) / 2) / all
+      sum[j]! += x
+      away += (x - examples * m) ** 2
+      apart += (y - x) ** 2
     }
-    return out
-  })
-
-/** (others + weight own + more anew) / examples */
-const meansOf = (
-  others: ReadonlyArray<Float64Array>,
-  own: ReadonlyArray<Float64Array>,
-  anew: ReadonlyArray<Float64Array>,
-  [weight, more]: readonly [number, number],
-  examples: number
-): ReadonlyArray<Float32Array> =>
-  others.map((other, i) => {
-    const [a, b] = [own[i]!, anew[i]!]
-    const out = new Float32Array(other.length)
-    for (let j = 0; j < out.length; j++) out[j] = (other[j]! + weight * a[j]! + more * b[j]!) / examples
-    return out
-  })
-
-const add = (to: Float64Array, from: ArrayLike<number>): void => {
-  for (let i = 0; i < to.length; i++) to[i]! += from[i]!
-}
-
-/** |a - weight b|^2 */
-const distance = (a: Float64Array, weight: number, b: ArrayLike<number>): number => {
-  let sum = 0
-  for (let j = 0; j < a.length; j++) sum += (a[j]! - weight * b[j]!) ** 2
-  return sum
-}
-
-const countAnew = (
-  tally: Tally,
-  { examples, numbers, values }: Whole,
-  others: ReadonlyArray<Float64Array>,
-  own: ReadonlyArray<Float64Array>,
-  anew: ReadonlyArray<Float64Array>
-): void => {
-  const replaced = numbers(meansOf(others, own, anew, [0, 1], examples))
-  const both = numbers(meansOf(others, own, anew, [0.5, 0.5], examples))
-  for (const [i, value] of values.entries()) {
-    const difference = replaced[i]! - value
-    tally.drawn[i]! += difference
-    tally.drawnSquares[i]! += difference ** 2
-    tally.drawnBends[i]! += value + replaced[i]! - 2 * both[i]!
+    spread[i]! += away
+    drawnSpread[i]! += apart / 2
   }
-  for (const [i, sum] of own.entries()) tally.drawnSpread[i]! += distance(sum, 1, anew[i]!) / 2
+  return out
 }
 
 /** Adds one group to the tally. *Cost*: three evaluations of the numbers; one where no draw was made anew. */
-export const count = (tally: Tally, whole: Whole, { anew, examples, own }: GroupSums): void => {
-  const { examples: all, means, numbers, values } = whole
-  const weight = examples / all
-  tally.examples += examples
+export const count = (tally: Tally, whole: Whole, group: GroupSums): void => {
+  const { examples: all, numbers, values } = whole
+  const weight = group.examples / all
+  tally.examples += group.examples
   tally.groups += 1
   tally.weights += weight ** 2
-  for (const [i, sum] of own.entries()) {
-    add(tally.sums[i]!, sum)
-    tally.spread[i]! += distance(sum, examples, means[i]!)
-  }
-  const others = othersOf(whole, own)
-  const without = numbers(meansOf(others, own, own, [0, 0], all - examples))
+  const moments = replicas(tally, whole, group)
+  const without = numbers(moments.without)
   for (const [i, value] of values.entries()) {
     const delta = (1 - weight) * (without[i]! - value)
     tally.left[i]! += delta
     tally.leftSquares[i]! += delta ** 2
   }
-  if (anew !== undefined) countAnew(tally, whole, others, own, anew)
+  if (group.anew === undefined) return
+  const [anew, both] = [numbers(moments.anew), numbers(moments.both)]
+  for (const [i, value] of values.entries()) {
+    const difference = anew[i]! - value
+    tally.drawn[i]! += difference
+    tally.drawnSquares[i]! += difference ** 2
+    tally.drawnBends[i]! += value + anew[i]! - 2 * both[i]!
+  }
 }
 
-/** Adds the groups of `part` to the tally. */
-export const merge = (tally: Tally, part: Tally): Tally => {
-  tally.examples += part.examples
-  tally.groups += part.groups
-  tally.weights += part.weights
-  for (const name of ["left", "leftSquares", "drawn", "drawnSquares", "drawnBends"] as const) {
-    add(tally[name], part[name])
+/** Two groups as one. */
+export const together = (self: GroupSums, that: GroupSums): GroupSums => {
+  const sum = (a: GroupSums["own"], b: GroupSums["own"]) =>
+    a.map((each, i) => each.map((x, j) => x + b[i]![j]!))
+  const drawn = self.anew !== undefined || that.anew !== undefined
+  return {
+    examples: self.examples + that.examples,
+    own: sum(self.own, that.own),
+    anew: drawn ? sum(self.anew ?? self.own, that.anew ?? that.own) : undefined
   }
-  add(tally.spread, part.spread)
-  add(tally.drawnSpread, part.drawnSpread)
-  for (const [i, sum] of tally.sums.entries()) add(sum, part.sums[i]!)
-  return tally
 }
 
 /** The variance and the bias of the i-th number, by draws and by all. */
@@ -191,5 +171,5 @@ export const distancesOf = ({ drawnSpread, examples, spread, weights }: Tally, i
   total: spread[i]! / (1 - weights) / examples ** 2
 })
 
-/** Groups of equal size that would know as much, less one for the mean. Rounding must not cost another. */
-export const degreesOfFreedom = ({ weights }: Tally): number => Math.floor(1 / weights + 1e-6) - 1
+/** As many groups of equal size as would know as much, less one for the mean. */
+export const degreesOfFreedom = ({ weights }: Tally): number => 1 / weights - 1

@@ -20,7 +20,8 @@ type Failure = SolveError | InvalidArgument | ShapeMismatch | NonFinite
  * (F + damping I)^exponent v, `[P]`.
  *
  * Only the exponents 1 and -1 mean the same in every chart of parameter space, so vector and result are numbers in the network's own
- * coordinates: a tangent or a cotangent goes in, plain numbers come out. `0.5` is the square root, `-1` the inverse.
+ * coordinates: a tangent or a cotangent goes in, plain numbers come out. `0.5` is the square root, `-1` the inverse. F was rounded to
+ * float32: without damping, an eigenvalue of 0 counts as up to n 2^-24 of the largest, raised to the exponent.
  *
  * *Cost*: one eigendecomposition, kept, then products. *Fails*: `NotPositiveDefinite` for an exponent below 0 where the damped
  * Fisher is singular to rounding; `InvalidArgument`, `ShapeMismatch`, `NonFinite`, `NotConverged`.

@@ -1,13 +1,13 @@
 /** Gaussians of a fixed covariance matrix, and of variances that are outputs. */
 import { make, type OracleLikelihood } from "../likelihoods.ts"
-import { type Rows, tabulate, type Vector } from "../linear.ts"
+import { type Matrix, type Rows, tabulate, type Vector } from "../linear.ts"
 import { gaussHermite, product } from "../quadrature.ts"
 
 /** The inverse by Gauss and Jordan's elimination, with the determinant. */
-const invert = (matrix: Rows): { readonly inverse: Rows; readonly determinant: number } => {
+const invert = (matrix: Matrix): { readonly inverse: Rows; readonly determinant: number } => {
   const n = matrix.length
   const rows = Array.from({ length: n }, (_, i) => [
-    ...matrix[i]!,
+    ...Array.from(matrix[i]!),
     ...Array.from({ length: n }, (_, j) => (i === j ? 1 : 0))
   ])
   let determinant = 1
@@ -21,10 +21,10 @@ const invert = (matrix: Rows): { readonly inverse: Rows; readonly determinant: n
       rows[i] = rows[i]!.map((v, j) => v - times * rows[k]![j]!)
     }
   }
-  return { inverse: rows.map((row) => row.slice(n)), determinant }
+  return { inverse: rows.map((row) => Float64Array.from(row.slice(n))), determinant }
 }
 
-const apply = (matrix: Rows, v: Vector): ReadonlyArray<number> =>
+const apply = (matrix: Matrix, v: Vector): ReadonlyArray<number> =>
   Array.from(matrix, (row) => Array.from(row).reduce((sum, m, j) => sum + m * v[j]!, 0))
 
 export interface Correlated extends OracleLikelihood {
@@ -33,7 +33,7 @@ export interface Correlated extends OracleLikelihood {
 }
 
 /** Mean z, Sigma = root root^T for a lower triangle: the root is given, so that no factorisation is trusted. */
-export const correlated = (root: Rows): Correlated => {
+export const correlated = (root: Matrix): Correlated => {
   const n = root.length
   const sigma = tabulate(n, n, (i, j) =>
     Array.from(root[i]!).reduce((sum, v, k) => sum + v * root[j]![k]!, 0)
