@@ -85,7 +85,7 @@ describe("the dense Fisher of a categorical, 2,000 repeats", () => {
   })
 })
 
-describe("the other structures, 150 repeats of each likelihood", () => {
+describe("the other structures, 100 repeats of each likelihood", () => {
   const table = {
     diagonal: Structure.diagonal,
     kfac: Structure.kfac,
@@ -95,7 +95,7 @@ describe("the other structures, 150 repeats of each likelihood", () => {
     it(`${name}: intervals of 95 % hold 93 % to 97 %, let out by 2.5 standard deviations; control: errors divided by M again`, async () => {
       const each = await Promise.all(
         [categorical, bernoulli, gaussian(0.49)].map((likelihood) =>
-          outcomes(population(likelihood), { ...design, structure, repeats: 150 })
+          outcomes(population(likelihood), { ...design, structure, repeats: 100 })
         )
       )
       for (const [i, what] of names.entries()) {
