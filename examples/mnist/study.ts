@@ -9,7 +9,6 @@ import {
   type Conditional,
   Damping,
   DataSource,
-  Device,
   Fisher,
   type Params,
   Sampler,
@@ -20,7 +19,7 @@ import { type Images, sourceOf } from "./data.ts"
 import { type ErrorCurve, errorCurve } from "./draws.ts"
 import { type Problem, problemOf } from "./methods.ts"
 import type { Progress } from "./progress.ts"
-import { eigenvaluesOf, type Spectrum, thinned } from "./spectrum.ts"
+import { type Spectrum, thinned } from "./spectrum.ts"
 
 export interface Study {
   readonly errors: ReadonlyArray<ErrorCurve>
@@ -130,12 +129,11 @@ const spectrum = Effect.fnUntraced(function* (
   structure: typeof Structure.kfac | typeof Structure.dense,
   source: typeof DataSource.Service
 ) {
-  const { kernels } = yield* Device
   const fisher = yield* Fisher.estimate(conditional, params, structure).pipe(
     Effect.provide(Sampler.exact),
     Effect.provideService(DataSource, source)
   )
-  const values = yield* Effect.fromResult(eigenvaluesOf(kernels, fisher))
+  const values = yield* Effect.fromResult(Fisher.eigenvalues(fisher))
   const made: Spectrum = {
     network: name,
     structure: structure.name,

@@ -5,17 +5,9 @@
  */
 import { InvalidLabel } from "../../Errors.ts"
 import { bernoulli as drawBernoulli } from "../../random/Distributions.ts"
+import { sigmoid, softplus } from "../../random/SpecialFunctions.ts"
 import { diagonalMatrix } from "../internal/matrix.ts"
 import type { Distribution, Likelihood } from "../Likelihood.ts"
-
-const sigmoid = (z: number): number => {
-  if (z >= 0) return 1 / (1 + Math.exp(-z))
-  const e = Math.exp(z)
-  return e / (1 + e)
-}
-
-/** log(1 + exp(z)) without overflow. */
-const softplus = (z: number): number => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)))
 
 const at = (logits: ArrayLike<number>): Distribution => {
   const z = new Float64Array(logits)
