@@ -241,7 +241,7 @@ describe("sums and multiples", () => {
       Result.Result<typeof dense, Errors.ShapeMismatch | Errors.NonFinite>
     >()
     expect(Fisher.compare(kfac, dense)).type.toBe<
-      Result.Result<Fisher.Comparison, Structure.SolveError | Errors.ShapeMismatch>
+      Result.Result<Fisher.Comparison, Structure.SolveError | Errors.ShapeMismatch | Errors.InvalidArgument>
     >()
   })
 })
