@@ -150,14 +150,14 @@ describe("structures", () => {
   throws(refused("Structure.mixed", (value) => mixed(wrong(value)), parts))
 
   const numbers: ReadonlyArray<Row> = [
-    ["mixed of none", () => mixed([]), "ShapeMismatch", "has 0 structures", "2 layers", "one for each"],
-    ["mixed of one", () => mixed([kfac]), "ShapeMismatch", "has 1 structures", "2 layers", "one for each"],
-    ["mixed of three", () => mixed([kfac, dense, gram]), "ShapeMismatch", "has 3 structures", "2 layers"],
+    ["mixed of none", () => mixed([]), "ShapeMismatch", "in Structure.mixed is 0", "2 layers", "one for each"],
+    ["mixed of one", () => mixed([kfac]), "ShapeMismatch", "in Structure.mixed is 1", "2 layers", "one for each"],
+    ["mixed of three", () => mixed([kfac, dense, gram]), "ShapeMismatch", "in Structure.mixed is 3", "2 layers"],
     [
       "mixed of a mixture of two",
       () => mixed([kfac, mixed([kfac, dense])]),
       "ShapeMismatch",
-      "has 2 structures",
+      "in Structure.mixed is 2",
       "1 layer"
     ]
   ]
@@ -167,8 +167,8 @@ describe("structures", () => {
   throws(refused("Accumulator.empty", empty, numbers))
   fails(
     refused("Fisher.estimate", estimate, [
-      ["mixed of one, two passes", () => mixed([ekfac]), "ShapeMismatch", "has 1 structures", "2 layers"],
-      ["mixed of three, two passes", () => mixed([kfac, ekfac, dense]), "ShapeMismatch", "has 3 structures"]
+      ["mixed of one, two passes", () => mixed([ekfac]), "ShapeMismatch", "in Structure.mixed is 1", "2 layers"],
+      ["mixed of three, two passes", () => mixed([kfac, ekfac, dense]), "ShapeMismatch", "in Structure.mixed is 3"]
     ])
   )
 
