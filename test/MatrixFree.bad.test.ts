@@ -38,6 +38,10 @@ throws([
     ["-1", () => -1, "InvalidArgument", "round is -1"],
     ["2^53", () => 2 ** 53, "InvalidArgument", "round is 9007199254740992"]
   ]),
+  ...cases("MatrixFree.make, params", (at) => MatrixFree.make(small, wrong(at)), [
+    ["a tangent", () => v, "ShapeMismatch", "a Params is due"],
+    ["nothing", () => undefined, "ShapeMismatch", "a Params is due"]
+  ]),
   [
     "MatrixFree.make, parameters of another network",
     () => MatrixFree.make(small, wrong(Conditional.init(stranger, { seed: 0 }))),

@@ -150,9 +150,29 @@ describe("structures", () => {
   throws(refused("Structure.mixed", (value) => mixed(wrong(value)), parts))
 
   const numbers: ReadonlyArray<Row> = [
-    ["mixed of none", () => mixed([]), "ShapeMismatch", "in Structure.mixed is 0", "2 layers", "one for each"],
-    ["mixed of one", () => mixed([kfac]), "ShapeMismatch", "in Structure.mixed is 1", "2 layers", "one for each"],
-    ["mixed of three", () => mixed([kfac, dense, gram]), "ShapeMismatch", "in Structure.mixed is 3", "2 layers"],
+    [
+      "mixed of none",
+      () => mixed([]),
+      "ShapeMismatch",
+      "in Structure.mixed is 0",
+      "2 layers",
+      "one for each"
+    ],
+    [
+      "mixed of one",
+      () => mixed([kfac]),
+      "ShapeMismatch",
+      "in Structure.mixed is 1",
+      "2 layers",
+      "one for each"
+    ],
+    [
+      "mixed of three",
+      () => mixed([kfac, dense, gram]),
+      "ShapeMismatch",
+      "in Structure.mixed is 3",
+      "2 layers"
+    ],
     [
       "mixed of a mixture of two",
       () => mixed([kfac, mixed([kfac, dense])]),
@@ -167,8 +187,19 @@ describe("structures", () => {
   throws(refused("Accumulator.empty", empty, numbers))
   fails(
     refused("Fisher.estimate", estimate, [
-      ["mixed of one, two passes", () => mixed([ekfac]), "ShapeMismatch", "in Structure.mixed is 1", "2 layers"],
-      ["mixed of three, two passes", () => mixed([kfac, ekfac, dense]), "ShapeMismatch", "in Structure.mixed is 3"]
+      [
+        "mixed of one, two passes",
+        () => mixed([ekfac]),
+        "ShapeMismatch",
+        "in Structure.mixed is 1",
+        "2 layers"
+      ],
+      [
+        "mixed of three, two passes",
+        () => mixed([kfac, ekfac, dense]),
+        "ShapeMismatch",
+        "in Structure.mixed is 3"
+      ]
     ])
   )
 

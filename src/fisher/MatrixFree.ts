@@ -22,7 +22,7 @@ import * as ConjugateGradient from "../linalg/ConjugateGradient.ts"
 import type { Operator } from "../linalg/Operator.ts"
 import { type Conditional, type Linearization, linearize, load, sumScores } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
-import { type ParamSpace, requireSame } from "../model/ParamSpace.ts"
+import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Params } from "../model/Params.ts"
 import * as Tangent from "../model/Tangent.ts"
 import {
@@ -75,7 +75,8 @@ export const make = <S extends string>(
   params: Params<S>,
   options: MatrixFreeOptions = {}
 ): MatrixFree<S> => {
-  requireSame("vector of parameters", conditional.network.space, params.space)
+  const other = unfit("vector of parameters", ["Params"], conditional.network.space, params)
+  if (other !== undefined) throw other
   return { conditional, params, options: decodeOrThrow(MatrixFreeOptions, options) }
 }
 

@@ -16,7 +16,7 @@ import * as Cotangent from "../model/Cotangent.ts"
 import type { Layout } from "../model/ParamSpace.ts"
 import type { Params } from "../model/Params.ts"
 import type { Tangent } from "../model/Tangent.ts"
-import { attempt, decode, PositiveInt } from "../Options.ts"
+import { attempt, decode, Positive, PositiveInt } from "../Options.ts"
 import { studentT } from "../random/Distributions.ts"
 import { defaultBlockSize } from "../sampling/Blocks.ts"
 import type { DataSource } from "../sampling/DataSource.ts"
@@ -95,7 +95,7 @@ export interface Uncertainty {
 const Level = Schema.Number.check(
   Schema.makeFilter((level) => (level > 0 && level < 1) || "Give a number between 0 and 1, such as 0.95.")
 )
-const IntervalOptions = Schema.Struct({ level: Level })
+const IntervalOptions = Schema.Struct({ level: Level, degreesOfFreedom: Positive })
 
 type Interval = Result.Result<readonly [low: number, high: number], InvalidArgument>
 
@@ -103,7 +103,7 @@ type Interval = Result.Result<readonly [low: number, high: number], InvalidArgum
  * The interval that holds what the value estimates with probability `level`, such as 0.95.
  *
  * *Math*: value - bias -+ t standardError, t the quantile of Student's distribution. It holds as far as a mean over the groups is
- * normal. *Fails*: `InvalidArgument` for a level that is not between 0 and 1.
+ * normal. *Fails*: `InvalidArgument` for a level that is not between 0 and 1, or degrees of freedom that are not over 0.
  */
 export const interval: {
   (level: number): (self: Deviation) => Interval
@@ -111,7 +111,7 @@ export const interval: {
 } = dual(
   2,
   ({ bias, degreesOfFreedom, standardError, value }: Deviation, level: number): Interval =>
-    Result.map(decode(IntervalOptions, { level }), () => {
+    Result.map(decode(IntervalOptions, { level, degreesOfFreedom }), () => {
       // The lower quantile: 1 - level is exact where (1 + level) / 2 rounds to 1.
       const half = -studentT((1 - level) / 2, degreesOfFreedom) * standardError
       return [value - bias - half, value - bias + half]

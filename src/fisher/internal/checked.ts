@@ -14,7 +14,7 @@ interface OfSpace {
  */
 export const unfit = (
   what: string,
-  kinds: ReadonlyArray<"Tangent" | "Cotangent">,
+  kinds: ReadonlyArray<"Tangent" | "Cotangent" | "Params">,
   due: Layout,
   vector: OfSpace
 ): ShapeMismatch | undefined => {

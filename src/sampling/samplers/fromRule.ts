@@ -13,7 +13,10 @@ export interface RuleInput {
   readonly distribution: Distribution
   /** Index of the example in the data. */
   readonly example: number
-  /** Which estimate of a sequence this is; a training step gives its number. */
+  /**
+   * Which estimate of a sequence this is: a key, not an index. A training step gives its number; the standard errors of an estimate draw
+   * anew in a round near 2^53.
+   */
   readonly round: number
 }
 
