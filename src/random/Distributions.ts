@@ -6,7 +6,7 @@
  * same.
  */
 import { InvalidArgument } from "../Errors.ts"
-import { below, type Key } from "./Key.ts"
+import { below, type Key, uniform } from "./Key.ts"
 import { incompleteBeta, incompleteGamma, logGamma, stirlingError } from "./SpecialFunctions.ts"
 
 // Coefficients of AS 241's PPND16 in ascending powers: near the middle of 0.180625 - q^2 with q = u - 1/2, in
@@ -97,6 +97,16 @@ export const normal = (u: number): number => {
   const z = r <= 5 ? ratio(r - 1.6, nearTop, nearBottom) : ratio(r - 5, farTop, farBottom)
   return q < 0 ? -z : z
 }
+
+/**
+ * Standard normal numbers by two places, such as the probe and the index of a stochastic estimate: a function of the key and of both.
+ *
+ * *Shapes* as of `uniform`: integers from 0, the first under 2^31, the second under 2^32.
+ */
+export const normals =
+  (key: Key) =>
+  (draw: number, slot: number): number =>
+    normal(uniform(key, draw, slot))
 
 /**
  * A class drawn with the given probabilities: the first whose cumulative probability exceeds u.

@@ -5,8 +5,8 @@ import type { InvalidArgument, NonFinite, ShapeMismatch } from "../../Errors.ts"
 import type { Cotangent } from "../../model/Cotangent.ts"
 import * as Tangent from "../../model/Tangent.ts"
 import { decode, Finite, NonNegative, NonNegativeInt, Seed } from "../../Options.ts"
-import { normal } from "../../random/Distributions.ts"
-import { fold, make as makeKey, uniform } from "../../random/Key.ts"
+import { normals } from "../../random/Distributions.ts"
+import { fold, make as makeKey } from "../../random/Key.ts"
 import type { SolveError } from "../Structure.ts"
 import { decodeAbsolute, finite, finiteNumber, unfit } from "./checked.ts"
 import type { Fisher } from "./value.ts"
@@ -80,9 +80,9 @@ export const sample: {
   ): Result.Result<Tangent.Tangent<S>, Failure> =>
     decode(SampleOptions, options).pipe(
       Result.flatMap(({ damping, draw = 0, seed }) => {
-        const key = fold(makeKey(seed), draw)
+        const draws = normals(fold(makeKey(seed), draw))
         const noise = new Float32Array(self.space.size)
-        for (let i = 0; i < noise.length; i++) noise[i] = normal(uniform(key, 0, i))
+        for (let i = 0; i < noise.length; i++) noise[i] = draws(0, i)
         return self.operations.sample(noise, damping)
       }),
       Result.flatMap((values) => finite(values, "draw")),

@@ -6,7 +6,7 @@ import { norm } from "./vectors.ts"
 
 /**
  * Number `index` of probe `probe`: standard normal numbers, independent over both, and a pure function of the two. With
- * a key, `(probe, index) => Distributions.normal(Key.uniform(key, probe, index))`.
+ * a key, `Distributions.normals(key)`.
  */
 export type Normals = (probe: number, index: number) => number
 
