@@ -83,6 +83,22 @@ const lives = async (kept: Memory, every: number, options: Options): Promise<Rea
   }
 }
 
+/** The examples of the source, and a source of the same name with these numbers, in other batches. */
+const inputs = async () => {
+  const batches = await Effect.runPromise(
+    DataSource.use(({ pass }) => Stream.runCollect(pass(0))).pipe(Effect.provide(source))
+  )
+  const { features } = batches[0]!
+  return {
+    values: batches.flatMap((batch) => Array.from(batch.x)),
+    source: (values: ReadonlyArray<number>) =>
+      DataSource.fromArrays({
+        x: { data: Float32Array.from(values), shape: [values.length / features, features] },
+        batchSize: 4
+      })
+  }
+}
+
 const total = (lived: ReadonlyArray<Life>) => lived.reduce((sum, { drawn }) => sum + drawn, 0)
 
 describe("Fisher.estimate that is stopped after every so many blocks", () => {
@@ -135,26 +151,50 @@ describe("Fisher.estimate that is stopped after every so many blocks", () => {
     const { exit: due } = await life({ structure })
     await life({ structure, most: 5, store: inMemory(kept) })
     const { content } = kept
-    const examples = await Effect.runPromise(
-      DataSource.use(({ pass }) => Stream.runCollect(pass(0))).pipe(Effect.provide(source))
-    )
-    const x = examples.flatMap((batch) => Array.from(batch.x))
-    const features = examples[0]!.features
-    const from = (values: ReadonlyArray<number>) =>
-      DataSource.fromArrays({
-        x: { data: Float32Array.from(values), shape: [values.length / features, features] },
-        batchSize: 4
-      })
+    const x = await inputs()
     const other = await life({
       structure,
       store: inMemory(kept),
-      data: from(x.map((value, i) => (i === 1 ? value + 1 : value)))
+      data: x.source(x.values.map((value, i) => (i === 1 ? value + 1 : value)))
     })
     const failure = Exit.isFailure(other.exit) ? Cause.squash(other.exit.cause) : undefined
     expect(failure).toBeInstanceOf(Errors.SnapshotMismatch)
     expect(failure).toMatchObject({ field: "data" })
     expect(kept.content).toBe(content)
-    expect((await life({ structure, store: inMemory(kept), data: from(x) })).exit).toEqual(due)
+    expect((await life({ structure, store: inMemory(kept), data: x.source(x.values) })).exit).toEqual(due)
+  })
+  it("does not end the second pass of EKFAC on other data than the first, however little of it was done; control: the same data", async () => {
+    const structure = Structure.ekfac
+    const x = await inputs()
+    const { exit: due } = await life({ structure })
+    for (const most of [blocks, blocks + 1, blocks + 5]) {
+      const kept = memory()
+      await life({ structure, most, store: inMemory(kept) })
+      const { content } = kept
+      const strange = x.values.map((value, i) => (i === 1 ? value + 1 : value))
+      const other = await life({ structure, store: inMemory(kept), data: x.source(strange) })
+      expect(Exit.isFailure(other.exit) && Cause.squash(other.exit.cause)).toMatchObject({
+        _tag: "SnapshotMismatch",
+        field: "data"
+      })
+      kept.content = content
+      expect((await life({ structure, store: inMemory(kept), data: x.source(x.values) })).exit).toEqual(due)
+    }
+  })
+  it("does not take the sums of EKFAC in bases of one's own for those of a second pass, nor the reverse", async () => {
+    const estimate = Fisher.estimate(conditional, params, Structure.ekfac, { blockSize, round: 5 })
+    const { structure: own } = await Effect.runPromise(
+      Effect.provide(estimate, Layer.mergeAll(source, Sampler.monteCarlo({ draws: 3, seed: 0 }), Device.cpu))
+    )
+    for (const [begun, then] of [
+      [own, Structure.ekfac],
+      [Structure.ekfac, own]
+    ] as const) {
+      const kept = memory()
+      await life({ structure: begun, most: "second" in begun ? blocks + 3 : 3, store: inMemory(kept) })
+      const { exit } = await life({ structure: then, store: inMemory(kept) })
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ _tag: "SnapshotMismatch" })
+    }
   })
   it("draws for no block where the sums are whole already", async () => {
     const kept = memory()

@@ -22,7 +22,7 @@ import { Sampler, type SamplerError } from "../sampling/Sampler.ts"
 import { Device } from "../tensor/Device.ts"
 import * as Accumulator from "./Accumulator.ts"
 import { Checkpoint, type Store } from "./Checkpoint.ts"
-import { noRecord, record, skipTo, stopAt } from "./internal/ranges.ts"
+import { noRecord, otherExamples, record, skipTo, stopAt } from "./internal/ranges.ts"
 import { isTwoPass } from "./internal/twoPass.ts"
 import type { Fisher } from "./internal/value.ts"
 import { digest, type Origin, otherOrigin } from "./Origin.ts"
@@ -121,15 +121,21 @@ interface Walk<S extends string> {
   readonly store: Store | undefined
 }
 
+interface Walked<S extends string, Op extends Operation> {
+  readonly sums: Accumulator.Accumulator<S, Op>
+  /** SHA-256 of the examples, for a walk with a store. */
+  readonly data: string
+}
+
 type Services = DataSource | Sampler | Device
 
 /** Adds block after block to `start`, from where it ends; every so many blocks the sums go to the store. */
 const walk = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
   { concurrency, loaded, origin, store, to }: Walk<S>,
   start: Accumulator.Accumulator<S, Op>
-): Effect.fn.Return<Accumulator.Accumulator<S, Op>, AccumulateError, Services> {
+): Effect.fn.Return<Walked<S, Op>, AccumulateError, Services> {
   const { structure } = start
-  const { blockSize, pass, round } = origin
+  const { blockSize, first, pass, round } = origin
   const begun = start.origin?.to ?? 0
   const sums = Accumulator.fold(start)
   let at = begun
@@ -161,7 +167,11 @@ const walk = Effect.fnUntraced(function* <S extends string, Op extends Operation
       })
     )
   )
-  return sums.done()
+  // The second of two passes must have met what the first did, of which another life may have walked a part.
+  if (store !== undefined && first !== null && data.digest() !== first) {
+    return yield* otherExamples(first, data.digest())
+  }
+  return { sums: sums.done(), data: data.digest() }
 })
 
 const save = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
@@ -194,6 +204,7 @@ const originOf = Effect.fnUntraced(function* <S extends string>(
     round,
     from,
     to: from,
+    first: null,
     data: null
   }
 })
@@ -231,7 +242,8 @@ export const accumulate = Effect.fn("Fisher.accumulate")(function* <S extends st
   if (to !== undefined && to < from) return yield* backwards(from, to)
   const start = yield* begin(structure, conditional, origin)
   const loaded = yield* load(conditional, params)
-  return yield* walk({ loaded, origin, concurrency, to, store: undefined }, start)
+  const { sums } = yield* walk({ loaded, origin, concurrency, to, store: undefined }, start)
+  return sums
 }, Effect.scoped)
 
 const backwards = (from: number, to: number): InvalidArgument =>
@@ -271,7 +283,8 @@ const readSnapshot = Effect.fnUntraced(function* (store: Store, due: Origin) {
   const bytes = yield* store.read
   if (bytes === undefined) return undefined
   const saved = yield* Snapshot.decode(bytes, store.name)
-  const other = otherOrigin({ ...due, structure: saved.origin.structure }, saved.origin)
+  const { first, structure } = saved.origin
+  const other = otherOrigin({ ...due, first, structure }, saved.origin)
   return other === undefined ? saved : yield* Effect.fail(notOfThis(store)(other))
 })
 
@@ -290,28 +303,39 @@ const estimateIn = Effect.fn("Fisher.estimate")(function* <S extends string, Op 
   const fingerprint = store === undefined ? "" : yield* digest([params.values])
   const origin = yield* originOf(conditional, fingerprint, decoded)
   const saved = store === undefined ? undefined : yield* readSnapshot(store, origin)
-  const from = <Any extends Operation>(one: Structure<Any>, snapshot: Snapshot.Snapshot | undefined) =>
+  const from = <Any extends Operation>(
+    one: Structure<Any>,
+    own: Origin,
+    snapshot: Snapshot.Snapshot | undefined
+  ) =>
     snapshot === undefined
-      ? begin(one, conditional, origin)
+      ? begin(one, conditional, own)
       : Effect.mapError(
-          Effect.fromResult(Snapshot.restore(snapshot, one, space, { ...origin, structure: one.name })),
+          Effect.fromResult(Snapshot.restore(snapshot, one, space, { ...own, structure: one.name })),
           notOfThis(store)
         )
   const loaded = yield* load(conditional, params)
   const task: Walk<S> = { loaded, origin, concurrency, to: undefined, store }
-  const inSecond = isTwoPass(structure) && saved !== undefined && saved.origin.structure === structure.name
-  const single = !isTwoPass(structure)
-    ? structure
-    : inSecond
-      ? structure.second(saved.constants, space)
-      : yield* Effect.fromResult(
-          secondPass(structure, yield* walk(task, yield* from(structure.first, saved)), kernels)
-        )
-  const firstEnds = isTwoPass(structure) && !inSecond
-  const start = yield* from(single, firstEnds ? undefined : saved)
-  // The constants are what the first pass was for: with them in the store it need not be walked again.
-  if (store !== undefined && firstEnds) yield* save(store, start)
-  const sums = yield* walk(task, start)
+  const last = Effect.fnUntraced(function* (
+    one: Structure<Op>,
+    own: Origin,
+    snapshot: Snapshot.Snapshot | undefined
+  ) {
+    const start = yield* from(one, own, snapshot)
+    // The constants are what a first pass was for: with them in the store it need not be walked again.
+    if (store !== undefined && own.first !== null && snapshot === undefined) yield* save(store, start)
+    return (yield* walk({ ...task, origin: own }, start)).sums
+  })
+  const both = Effect.fnUntraced(function* (two: TwoPass<Op>) {
+    const first = saved?.origin.structure === two.name ? saved.origin.first : null
+    if (saved !== undefined && first !== null) {
+      return yield* last(two.second(saved.constants, space), { ...origin, first }, saved)
+    }
+    const { data, sums } = yield* walk(task, yield* from(two.first, origin, saved))
+    const second = yield* Effect.fromResult(secondPass(two, sums, kernels))
+    return yield* last(second, store === undefined ? origin : { ...origin, first: data }, undefined)
+  })
+  const sums = isTwoPass(structure) ? yield* both(structure) : yield* last(structure, origin, saved)
   const fisher = yield* Effect.fromResult(Accumulator.finish(sums, kernels))
   if (store !== undefined) yield* store.remove
   return fisher

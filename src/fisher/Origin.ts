@@ -29,6 +29,8 @@ export const Origin = Schema.Struct({
   /** The examples that were added, counted in the order of the pass: `from` to before `to`. */
   from: NonNegativeInt,
   to: NonNegativeInt,
+  /** For the second of two passes, the SHA-256 of the examples of the first; else null. */
+  first: Schema.NullOr(Schema.String),
   /** SHA-256 of those examples, block after block, where sums are to be gone on with; else null. */
   data: Schema.NullOr(Schema.String)
 })
@@ -45,7 +47,8 @@ const fixed = [
   "device",
   "blockSize",
   "pass",
-  "round"
+  "round",
+  "first"
 ] as const
 
 /** Why sums of `actual` do not belong to those of `due`, or nothing; the range of examples is no part of it. */

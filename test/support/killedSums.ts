@@ -42,6 +42,7 @@ const origin = {
   round: 0,
   from: 0,
   to: 0,
+  first: null,
   data: null
 }
 

@@ -4,6 +4,16 @@ import { type SnapshotFailure, SnapshotMismatch } from "../../Errors.ts"
 import type { Batch } from "../../model/Batch.ts"
 import { bytesOf, digestOf } from "./bytes.ts"
 
+/** Why sums cannot be gone on with, or ended, on these examples. */
+export const otherExamples = (expected: string, actual: string): SnapshotMismatch =>
+  new SnapshotMismatch({
+    field: "data",
+    expected,
+    actual,
+    message:
+      "The examples are not the ones that the sums were begun with. Give the data that they were begun with, or remove them."
+  })
+
 /** A digest of all examples so far, in their order: of the digest before a block, and of the block. */
 export interface Record {
   readonly add: (batch: Batch) => Effect.Effect<void, SnapshotFailure>
@@ -31,17 +41,7 @@ export const record = (due: string | null): Record => {
       ),
     digest: () => digest,
     check: Effect.suspend(() =>
-      due === null || due === digest
-        ? Effect.void
-        : Effect.fail(
-            new SnapshotMismatch({
-              field: "data",
-              expected: due,
-              actual: digest,
-              message:
-                "The examples before those to go on with are not the ones that the sums are of. Give the data that they were begun with, or remove them."
-            })
-          )
+      due === null || due === digest ? Effect.void : Effect.fail(otherExamples(due, digest))
     )
   }
 }
