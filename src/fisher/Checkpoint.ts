@@ -2,8 +2,8 @@
  * Where an estimate in progress is kept, so that one that was killed goes on where it was: a service, with none unless provided.
  *
  * `Fisher.estimate` writes the sums every so many blocks, and removes them when it has succeeded. A checkpoint is for one estimate at
- * a time: another one that finds the sums fails with `SnapshotMismatch`, and leaves them. It knows a data source and a sampler by their
- * names, so what has other examples, or draws otherwise, needs a name of its own or another checkpoint.
+ * a time: another one that finds the sums fails with `SnapshotMismatch`, and leaves them. It knows the examples that it goes on from by
+ * their SHA-256, and a sampler by its name: one that draws otherwise needs a name of its own or another checkpoint.
  *
  *     program.pipe(Effect.provide(Checkpoint.file({ path: "digits.fisher" })), Effect.provide(NodeServices.layer))
  */

@@ -16,10 +16,10 @@ import * as Cotangent from "../model/Cotangent.ts"
 import type { Layout } from "../model/ParamSpace.ts"
 import type { Params } from "../model/Params.ts"
 import type { Tangent } from "../model/Tangent.ts"
-import { attempt, decode, Positive, PositiveInt } from "../Options.ts"
+import { attempt, decode, Finite, NonNegative, Positive, PositiveInt } from "../Options.ts"
 import { studentT } from "../random/Distributions.ts"
 import { defaultBlockSize } from "../sampling/Blocks.ts"
-import type { DataSource } from "../sampling/DataSource.ts"
+import { DataSource } from "../sampling/DataSource.ts"
 import type { Sampler } from "../sampling/Sampler.ts"
 import type { Device } from "../tensor/Device.ts"
 import { Checkpoint } from "./Checkpoint.ts"
@@ -95,7 +95,13 @@ export interface Uncertainty {
 const Level = Schema.Number.check(
   Schema.makeFilter((level) => (level > 0 && level < 1) || "Give a number between 0 and 1, such as 0.95.")
 )
-const IntervalOptions = Schema.Struct({ level: Level, degreesOfFreedom: Positive })
+const IntervalOptions = Schema.Struct({
+  level: Level,
+  degreesOfFreedom: Positive,
+  standardError: NonNegative,
+  bias: Finite,
+  value: Finite
+})
 
 type Interval = Result.Result<readonly [low: number, high: number], InvalidArgument>
 
@@ -103,7 +109,7 @@ type Interval = Result.Result<readonly [low: number, high: number], InvalidArgum
  * The interval that holds what the value estimates with probability `level`, such as 0.95.
  *
  * *Math*: value - bias -+ t standardError, t the quantile of Student's distribution. It holds as far as a mean over the groups is
- * normal. *Fails*: `InvalidArgument` for a level that is not between 0 and 1, or degrees of freedom that are not over 0.
+ * normal. *Fails*: `InvalidArgument` for a level that is not between 0 and 1, or a deviation that is none.
  */
 export const interval: {
   (level: number): (self: Deviation) => Interval
@@ -111,9 +117,9 @@ export const interval: {
 } = dual(
   2,
   ({ bias, degreesOfFreedom, standardError, value }: Deviation, level: number): Interval =>
-    Result.map(decode(IntervalOptions, { level, degreesOfFreedom }), () => {
+    Result.map(decode(IntervalOptions, { level, degreesOfFreedom, standardError, bias, value }), () => {
       // The lower quantile: 1 - level is exact where (1 + level) / 2 rounds to 1.
-      const half = -studentT((1 - level) / 2, degreesOfFreedom) * standardError
+      const half = standardError === 0 ? 0 : -studentT((1 - level) / 2, degreesOfFreedom) * standardError
       return [value - bias - half, value - bias + half]
     })
 )
@@ -192,6 +198,12 @@ const uncertaintyOf = ({ means, values }: Whole, tally: Tally): Result.Result<Un
     return { trace: trace!, frobeniusNorm: frobeniusNorm!, forms, moments, groups: tally.groups }
   })
 
+/** How many numbers the sums of a structure are; 1 where only its first pass tells. */
+const numbersKept = (structure: AnyStructure<never>, space: Layout): number =>
+  isTwoPass(structure) || typeof structure?.moments !== "function"
+    ? 1
+    : structure.moments(space).reduce((sum, moment) => sum + (moment._tag === "Sum" ? moment.size : 0), 0)
+
 const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends string>(
   conditional: Conditional<S>,
   params: Params<S>,
@@ -206,11 +218,17 @@ const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends s
   const { space } = conditional.network
   yield* Effect.fromResult(requireDirections(along, space))
   yield* Effect.fromResult(requireSums(structure, space))
+  const { blockSize = defaultBlockSize, concurrency = 1, pass = 0, round = 0 } = walk
+  const source = yield* DataSource
+  if (source.examples !== undefined && source.examples > 0) {
+    // What is known beforehand is refused before the estimate: the second pass of two has as many numbers or more.
+    const numbers = numbersKept(structure, space)
+    yield* Effect.fromResult(groupSizeFor({ blockSize, examples: source.examples, numbers }, asked))
+  }
   const fisher = yield* estimate(conditional, params, structure, walk).pipe(
     Effect.provideService(Checkpoint, undefined)
   )
   yield* Effect.fromResult(requireSums(fisher.structure, space))
-  const { blockSize = defaultBlockSize, concurrency = 1, pass = 0, round = 0 } = walk
   const { examples, means } = fisher
   const size = means.reduce((sum, { length }) => sum + length, 0)
   const groupSize = yield* Effect.fromResult(groupSizeFor({ blockSize, examples, numbers: size }, asked))
@@ -243,7 +261,7 @@ const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends s
  * estimate.
  *
  * *Fails*: as `Fisher.estimate`; `InvalidArgument` for a structure that is stored as rows, for fewer than 8 groups, and for groups whose
- * sums are too many numbers; `ShapeMismatch` for directions of another network; `NonFinite`; `DataFailure` for a source or sampler
+ * sums are too many numbers, before anything is drawn where the source says how many examples it has; `ShapeMismatch` for directions of another network; `NonFinite`; `DataFailure` for a source or sampler
  * that does not repeat itself. A Checkpoint is not used.
  *
  * @example

@@ -48,8 +48,8 @@ export class Sampler extends Context.Service<
   }
 >()("natgrad/Sampler") {
   /**
-   * The exact expectation: one column for each column of the factor S of the output Fisher (C - 1 for a categorical, C for a
-   * Bernoulli and a Gaussian).
+   * The exact expectation: one column for each column of the factor S of the output Fisher (C - 1 for a categorical, C where
+   * the outputs are independent).
    */
   static readonly exact: Layer.Layer<Sampler> = Layer.succeed(Sampler, exact)
 

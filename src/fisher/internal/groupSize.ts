@@ -51,7 +51,10 @@ export const groupSizeFor = (
   }
   const groups = groupsIn(examples, blockSize, groupSize)
   if (groups >= fewestGroups) return Result.succeed(groupSize)
-  const remedy = groupSize === 1 ? "Give more data." : "Give a smaller groupSize or more data."
+  // Smaller groups than these are too many numbers, whatever was asked for.
+  const least = Math.ceil(block / most)
+  const smaller = groupSize > least ? "a smaller groupSize" : least > 1 ? "a smaller blockSize" : undefined
+  const remedy = smaller === undefined ? "Give more data." : `Give ${smaller} or more data.`
   return refused(
     groupSize,
     `${examples} examples are ${groups} groups where a standard error needs ${fewestGroups} at least. ${remedy}`
