@@ -37,6 +37,9 @@ export const Finite = number("Give a finite number.", (n) => Number.isFinite(n))
 /** A finite number over 0. */
 export const Positive = number("Give a finite number over 0.", (n) => Number.isFinite(n) && n > 0)
 
+/** A finite number over 0 whose reciprocal, and some multiples of both, are such numbers too. */
+export const Moderate = number("Give a number from 1e-300 to 1e300.", (n) => n >= 1e-300 && n <= 1e300)
+
 /** A finite number of at least 0. */
 export const NonNegative = number("Give a finite number of at least 0.", (n) => Number.isFinite(n) && n >= 0)
 

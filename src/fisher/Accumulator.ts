@@ -21,6 +21,7 @@ import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Scores } from "../model/Score.ts"
 import { attempt, Decay, decode, firstNonFinite, shown } from "../Options.ts"
 import { Device } from "../tensor/Device.ts"
+import { sameArrays } from "./internal/arrays.ts"
 import { addExactly } from "./internal/exact.ts"
 import { isTwoPass } from "./internal/twoPass.ts"
 import { type Fisher, make } from "./internal/value.ts"
@@ -298,16 +299,6 @@ const alike = <S extends string, Op extends Operation>(
     })
   )
 }
-
-const sameArrays = (self: ReadonlyArray<Float32Array>, that: ReadonlyArray<Float32Array>): boolean =>
-  self === that ||
-  (self.length === that.length &&
-    self.every((array, i) => {
-      const other = that[i]!
-      return (
-        array === other || (array.length === other.length && array.every((value, j) => value === other[j]))
-      )
-    }))
 
 /**
  * The Fisher that the sums are of: their means, rounded to float32, ready for the pure operations with these kernels.

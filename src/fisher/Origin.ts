@@ -61,7 +61,8 @@ export const otherOrigin = (due: Origin, actual: Origin): SnapshotMismatch | und
 export const notNext = (self: Origin, next: Origin): SnapshotMismatch | undefined =>
   otherOrigin(self, next) ?? (self.to === next.from ? undefined : differs("from", self.to, next.from))
 
-const differs = (field: string, expected: unknown, actual: unknown): SnapshotMismatch =>
+/** What sums have that they should not. */
+export const differs = (field: string, expected: unknown, actual: unknown): SnapshotMismatch =>
   new SnapshotMismatch({
     field,
     expected: String(expected),

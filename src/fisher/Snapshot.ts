@@ -10,13 +10,19 @@
  *     const part = Result.getOrThrow(Snapshot.toAccumulator(again, Structure.kfac, space))
  */
 import { Effect, Result, Schema } from "effect"
-import { InvalidArgument, type SnapshotCorrupt, type SnapshotFailure, SnapshotMismatch } from "../Errors.ts"
+import {
+  InvalidArgument,
+  type SnapshotCorrupt,
+  type SnapshotFailure,
+  type SnapshotMismatch
+} from "../Errors.ts"
 import type { ParamSpace } from "../model/ParamSpace.ts"
 import { decode as decodeOptions, NonNegative, NonNegativeInt } from "../Options.ts"
 import type { Accumulator } from "./Accumulator.ts"
+import { sameArrays } from "./internal/arrays.ts"
 import { bytesOf, Float32s, Float64s, float32s, float64s } from "./internal/bytes.ts"
 import { corrupt, open, seal } from "./internal/frame.ts"
-import { Origin, otherOrigin } from "./Origin.ts"
+import { differs, Origin, otherOrigin } from "./Origin.ts"
 import type { Moment, Operation, Structure } from "./Structure.ts"
 
 export const Snapshot = Schema.Struct({
@@ -116,14 +122,6 @@ export const decode = Effect.fnUntraced(function* (
   return { origin, weight, sums, rests, constants: sizes.constants.map((count) => float32s(next(4 * count))) }
 })
 
-const differs = (field: string, expected: unknown, actual: unknown): SnapshotMismatch =>
-  new SnapshotMismatch({
-    field,
-    expected: String(expected),
-    actual: String(actual),
-    message: `The ${field} of the snapshot is ${actual}, and ${expected} is due. Give a snapshot of sums that were made alike.`
-  })
-
 /** Why the arrays are none of these moments, or nothing. */
 const otherSizes = (
   { rests, sums }: Snapshot,
@@ -149,12 +147,9 @@ const otherConstants = (
   { constants }: Snapshot,
   due: ReadonlyArray<Float32Array>
 ): SnapshotMismatch | undefined => {
-  const same =
-    constants.length === due.length &&
-    constants.every(
-      (array, i) => array.length === due[i]!.length && array.every((value, j) => value === due[i]![j])
-    )
-  return same ? undefined : differs("constants", "those of the structure", "other bases")
+  return sameArrays(constants, due)
+    ? undefined
+    : differs("constants", "those of the structure", "other bases")
 }
 
 /**

@@ -9,6 +9,9 @@
  *
  * Any finite z is legal. Where float64 does not hold a parameter, such as a rate e^z with z over 709, numbers are infinite and never
  * NaN, and a draw is one that `invalid` refuses: an estimate there fails with `NonFinite` or `InvalidLabel`.
+ *
+ * Where the standard deviation of a Gaussian, or the scale of `studentT`, is under the last bits of the mean, draws equal the mean
+ * and sampled scores are wrong: take the Fisher there from `Sampler.exact`, which draws nothing.
  */
 import type { InvalidLabel, ShapeMismatch } from "../Errors.ts"
 

@@ -7,7 +7,7 @@
  */
 import { InvalidArgument } from "../Errors.ts"
 import { below, type Key, uniform } from "./Key.ts"
-import { incompleteBeta, incompleteGamma, logGamma, stirlingError } from "./SpecialFunctions.ts"
+import { incompleteBeta, incompleteGamma, logGamma, logHalfStep, softplus } from "./SpecialFunctions.ts"
 
 // Coefficients of AS 241's PPND16 in ascending powers: near the middle of 0.180625 - q^2 with q = u - 1/2, in
 // the tails of r - 1.6 and, beyond r = 5, of r - 5 with r = sqrt(-log min(u, 1 - u)).
@@ -175,23 +175,68 @@ export const poisson = (u: number, rate: number): number => {
   return k
 }
 
+/** Below this mean / dispersion a negative binomial is the Poisson of its mean: the variances agree to 2^-44. */
+const poissonBelow = 2 ** -44
+
+/** With mean and dispersion from here on a negative binomial has an expansion whose next term is below 1e-9 of its deviation. */
+const cumulantsFrom = 2 ** 18
+
+/** From here on a count is a multiple of its gamma distribution's quantile, in all the digits that this has. */
+const continuousFrom = 2 ** 34
+
 /**
  * The least count k with P(Y <= k) >= u, for a negative binomial Y of this mean and variance mean + mean^2 / dispersion. Infinite
  * where the mean is, or where no float64 is large enough.
  *
  * *Math* the first power of 2 that is enough, and bisection between it and the one before, always at the same places: so it is
- * monotone in u, whatever the rounding of the distribution function, an incomplete beta function.
- * *Shapes* 0 < u < 1, mean >= 0 and dispersion > 0, unchecked. *Cost* log2(k) incomplete beta functions, at most 53 and a few.
+ * monotone in u, whatever the rounding of the distribution function, an incomplete beta function. Where that has too few digits, by
+ * a limit: the Poisson distribution for a large dispersion, the normal one with its cumulants to the fifth where the mean is large
+ * too, and for counts over 2^34 the gamma distribution l of the rate, of which Y is a Poisson draw: k = l + dispersion (l / mean - 1) / 2.
+ * *Shapes* 0 < u < 1, mean >= 0 and dispersion > 0, unchecked. *Cost* 2 log2(k) incomplete beta functions, at most 70, of some
+ * sqrt(min(mean, dispersion)) + 50 terms each.
+ * *Source* Cornish and Fisher 1938.
  */
 export const negativeBinomial = (u: number, mean: number, dispersion: number): number => {
   if (mean === 0 || mean === Number.POSITIVE_INFINITY) return mean
-  const failure = 1 / (1 + mean / dispersion)
-  const success = 1 / (1 + dispersion / mean)
+  if (mean / dispersion < poissonBelow) return poisson(u, mean)
+  if (mean >= cumulantsFrom && dispersion >= cumulantsFrom) return fromCumulants(u, mean, dispersion)
+  // log P(Y = 0), by logarithms: mean / dispersion may overflow.
+  const none = -dispersion * softplus(Math.log(mean) - Math.log(dispersion))
+  if (reaches(u, Math.exp(none), -Math.expm1(none))) return 0
+  const rate = mean * (gamma(u, dispersion) / dispersion)
+  if (rate >= continuousFrom) return Math.ceil(rate + (dispersion / 2) * (rate / mean - 1) - 0.5)
+  return bisected(u, mean, dispersion)
+}
+
+/**
+ * The normal quantile, corrected by the cumulants 3 to 5 and, as counts are whole, by Sheppard's 1/12 in the variance. With
+ * q = mean / r: variance v = mean (1 + q), and cumulants v (1 + 2 q), v (1 + 6 q + 6 q^2), v (1 + 2 q) (1 + 12 q + 12 q^2).
+ */
+const fromCumulants = (u: number, mean: number, dispersion: number): number => {
+  const z = normal(u)
+  const q = mean / dispersion
+  // In units of the deviation, each order of the expansion has the next power of this.
+  const unit = Math.sqrt((1 + q) / mean)
+  const deviation = mean * unit
+  const skewness = (1 + 2 * q) / (1 + q)
+  const fourth = (1 + 6 * q + 6 * q * q) / (1 + q) ** 2
+  const fifth = (skewness * (1 + 12 * q + 12 * q * q)) / (1 + q) ** 2
+  const [h2, h3, h4] = [z * z - 1, z ** 3 - 3 * z, z ** 4 - 6 * z * z + 3]
+  const first = (skewness * h2) / 6
+  const second = (fourth * h3) / 24 - (skewness ** 2 * (2 * h3 + z)) / 36
+  const third =
+    (fifth * h4) / 120 - (skewness * fourth * (h4 + h2)) / 24 + (skewness ** 3 * (12 * h4 + 19 * h2)) / 324
+  const x = z + unit * (first + unit * (second + unit * third))
+  return Math.max(0, Math.ceil(mean + deviation * x - z / (24 * deviation) - 0.5))
+}
+
+const bisected = (u: number, mean: number, dispersion: number): number => {
+  const failure = dispersion / (mean + dispersion)
+  const success = mean / (mean + dispersion)
   const reached = (count: number): boolean => {
     const { lower, upper } = incompleteBeta(failure, success, dispersion, count + 1)
     return reaches(u, lower, upper)
   }
-  if (reached(0)) return 0
   let high = 2 ** Math.max(0, Math.floor(Math.log2(mean)))
   while (high < Number.POSITIVE_INFINITY && !reached(high)) high *= 2
   while (high > 1 && reached(high / 2)) high /= 2
@@ -223,10 +268,17 @@ const powerBelow = -40
  * The quantile of u of the gamma distribution of this shape and scale 1.
  *
  * *Math* Newton's method for w = log x on the logarithm of the smaller tail, which is concave in w. A quantile below the least
- * float64 over 0 is that number. *Shapes* 0 < u < 1 and shape > 0, unchecked. *Cost* 5 or so incomplete gamma functions.
- * *Source* Wilson and Hilferty 1931 (the start).
+ * float64 over 0 is that number. From a shape of 2^22 on Cornish and Fisher's expansion to the fifth cumulant, whose next term is
+ * below 1e-15 of the quantile. *Shapes* 0 < u < 1 and shape > 0, unchecked. *Cost* 5 or so incomplete gamma functions.
+ * *Source* Wilson and Hilferty 1931 (the start); Cornish and Fisher 1938.
  */
 export const gamma = (u: number, shape: number): number => {
+  if (shape >= expansionFrom) {
+    const z = normal(u)
+    const root = Math.sqrt(shape)
+    const least = (3 * z ** 4 + 7 * z * z - 16) / (810 * shape)
+    return shape + z * root + (z * z - 1) / 3 + (z ** 3 - 7 * z) / (36 * root) - least
+  }
   const power = (Math.log(u) + logGamma(shape + 1)) / shape
   if (power < powerBelow) return Math.max(Number.MIN_VALUE, Math.exp(power))
   const cube = 1 - 1 / (9 * shape) + normal(u) / (3 * Math.sqrt(shape))
@@ -244,20 +296,21 @@ export const gamma = (u: number, shape: number): number => {
   )
 }
 
-/** log(Gamma(a + 1/2) / Gamma(a)). */
-const logHalfStep = (a: number): number =>
-  a * Math.log1p(0.5 / a) + 0.5 * Math.log(a) - 0.5 + stirlingError(a + 0.5) - stirlingError(a)
-
 /**
  * The quantile of u of Student's t with nu degrees of freedom. Infinite where it overflows, for nu below 0.06.
  *
  * *Math* with t = sqrt(nu) sinh(w) the density in w is c / cosh(w)^nu. Newton's method on P(0 < T <= t) near the middle and on the
- * logarithm of the tail beyond, both concave in w. *Shapes* 0 < u < 1 and nu > 0, unchecked. *Cost* 5 or so incomplete beta
- * functions.
+ * logarithm of the tail beyond, both concave in w. From 2^22 degrees on the expansion about the normal quantile, whose next term
+ * is below 2^-51. *Shapes* 0 < u < 1 and nu > 0, unchecked. *Cost* 5 or so incomplete beta functions.
+ * *Source* Abramowitz and Stegun 1964, 26.7.5 (the expansion).
  */
 export const studentT = (u: number, nu: number): number => {
+  if (nu >= expansionFrom) {
+    const x = normal(u)
+    return x + (x ** 3 + x) / (4 * nu) + (5 * x ** 5 + 16 * x ** 3 + 3 * x) / nu / (96 * nu)
+  }
   const sign = u < 0.5 ? -1 : 1
-  const logC = logHalfStep(nu / 2) - 0.5 * Math.log(Math.PI)
+  const logC = logHalfStep(nu / 2) + 0.5 * Math.log(nu / (2 * Math.PI))
   const density = (w: number): number => Math.exp(logC - nu * Math.log(Math.cosh(w)))
   const middle = Math.abs(u - 0.5)
   const t = (w: number): number => sign * Math.sqrt(nu) * Math.sinh(w)

@@ -51,6 +51,18 @@ export const expGap = (d: number): number => {
   return sum
 }
 
+/**
+ * q - p - p t >= 0, for t = log(q / p): by exp(t) - 1 - t where the terms cancel. Over the outcomes of two distributions, whose
+ * q - p sum to 0, these sum to KL(p || q), and no term is below 0.
+ */
+export const divergenceTerm = (p: number, q: number, t: number): number =>
+  Math.abs(t) <= 0.5 ? p * expGap(t) : q - p - (p === 0 ? 0 : p * t)
+
+/** KL between the bits of logits z and w, to the relative precision that w - z has. */
+export const bitDivergence = (z: number, w: number): number =>
+  divergenceTerm(sigmoid(z), sigmoid(w), softplus(-z) - softplus(-w)) +
+  divergenceTerm(sigmoid(-z), sigmoid(-w), softplus(z) - softplus(w))
+
 /** log Gamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2), for x > 0. */
 export const stirlingError = (x: number): number => {
   // Each step up by the recurrence is exact to an ulp of 1.
@@ -63,6 +75,10 @@ const stirlingSeries = (x: number): number => {
   const square = 1 / (x * x)
   return stirlingTerms.reduceRight((sum, term) => sum * square + term, 0) / x
 }
+
+/** log(Gamma(a + 1/2) / (sqrt(a) Gamma(a))), for a > 0: of no difference that cancels, and 0 in the limit of a large a. */
+export const logHalfStep = (a: number): number =>
+  a * Math.log1p(0.5 / a) - 0.5 + stirlingError(a + 0.5) - stirlingError(a)
 
 /** log Gamma(x), for x > 0. */
 export const logGamma = (x: number): number => {
@@ -130,10 +146,14 @@ export const incompleteGamma = (a: number, x: number): Tails & { readonly densit
 
 /** The beta distribution function at x in (0, 1) for a, b > 0; `y` is 1 - x. *Cost*: some sqrt(max(a, b)) + 50 terms. */
 export const incompleteBeta = (x: number, y: number, a: number, b: number): Tails => {
-  if (x > (a + 1) / (a + b + 2)) {
-    const { lower, upper } = incompleteBeta(y, x, b, a)
-    return { lower: upper, upper: lower }
-  }
+  // Once and no more: where a and b differ by 2^53 both ends may seem the far one.
+  const swapped = x > (a + 1) / (a + b + 2)
+  const tail = swapped ? betaTail(y, x, b, a) : betaTail(x, y, a, b)
+  return swapped ? { lower: 1 - tail, upper: tail } : { lower: tail, upper: 1 - tail }
+}
+
+/** The lower tail, by a continued fraction that converges best for x under the mean. */
+const betaTail = (x: number, y: number, a: number, b: number): number => {
   const n = a + b
   const exponent =
     stirlingError(n) -
@@ -154,8 +174,7 @@ export const incompleteBeta = (x: number, y: number, a: number, b: number): Tail
     },
     () => 1
   )
-  const lower = Math.min(1, scale / (a * fraction))
-  return { lower, upper: 1 - lower }
+  return Math.min(1, scale / (a * fraction))
 }
 
 /** exp(-k) I_order(k), for k > 0 and order 0 or 1: the power series to 20, then the asymptotic one, whose least term is e^(-2k). */

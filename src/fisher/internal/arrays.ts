@@ -69,3 +69,15 @@ export const added = (
   self: ReadonlyArray<Float32Array>,
   that: ReadonlyArray<Float32Array>
 ): ReadonlyArray<Float32Array> => self.map((mean, i) => mean.map((value, j) => value + that[i]![j]!))
+
+/** Whether two arrays hold the same numbers. */
+export const sameNumbers = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** Whether two lists hold the same arrays. */
+export const sameArrays = (a: ReadonlyArray<Float32Array>, b: ReadonlyArray<Float32Array>): boolean =>
+  a.length === b.length && a.every((array, i) => sameNumbers(array, b[i]!))

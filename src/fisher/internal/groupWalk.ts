@@ -10,7 +10,7 @@ import { Sampler, type SamplerError } from "../../sampling/Sampler.ts"
 import type { Device } from "../../tensor/Device.ts"
 import { sampledSums } from "../Estimate.ts"
 import type { Structure } from "../Structure.ts"
-import { sumOfSquares } from "./arrays.ts"
+import { sameNumbers, sumOfSquares } from "./arrays.ts"
 import { blocksOf } from "./groupSize.ts"
 import { grouped, groupsOf } from "./groups.ts"
 import { count, type GroupSums, start, type Tally, together, type Whole } from "./jackknife.ts"
@@ -31,12 +31,6 @@ type BlockError = SamplerError | ShapeMismatch | NonFinite | TensorFailure
 
 /** Other draws than those of the round: no sequence of estimates gets so far. */
 const otherRound = (round: number): number => Number.MAX_SAFE_INTEGER - round
-
-const sameNumbers = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
-}
 
 /** Whether two rounds have the same draws: then nothing is drawn. */
 const sameDraws = (a: Draws, b: Draws): boolean =>

@@ -5,7 +5,7 @@
  */
 import { InvalidLabel } from "../../Errors.ts"
 import { bernoulli as drawBernoulli } from "../../random/Distributions.ts"
-import { sigmoid, softplus } from "../../random/SpecialFunctions.ts"
+import { bitDivergence, sigmoid, softplus } from "../../random/SpecialFunctions.ts"
 import { diagonalMatrix } from "../internal/matrix.ts"
 import type { Distribution, Likelihood } from "../Likelihood.ts"
 
@@ -20,14 +20,7 @@ const at = (logits: ArrayLike<number>): Distribution => {
     sample: (uniform) => p.map((pc) => drawBernoulli(uniform(), pc)),
     fisher: () => diagonalMatrix(deviation.map((d) => d * d)),
     factor: () => diagonalMatrix(deviation),
-    // p (log p - log q) + (1 - p) (log(1 - p) - log(1 - q)), with log p = -softplus(-z) and log(1 - p) = -softplus(z).
-    klDivergence: (other) =>
-      z.reduce((sum, value, c) => {
-        const q = other[c]!
-        const one = p[c]! === 0 ? 0 : p[c]! * (softplus(-q) - softplus(-value))
-        const zero = sigmoid(-value) === 0 ? 0 : sigmoid(-value) * (softplus(q) - softplus(value))
-        return sum + one + zero
-      }, 0)
+    klDivergence: (other) => z.reduce((sum, value, c) => sum + bitDivergence(value, other[c]!), 0)
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { InvalidLabel, ShapeMismatch } from "../../Errors.ts"
 import { categorical as drawCategorical } from "../../random/Distributions.ts"
+import { divergenceTerm } from "../../random/SpecialFunctions.ts"
 import type { Distribution, Likelihood } from "../Likelihood.ts"
 
 /**
@@ -73,7 +74,7 @@ const at = (z: ArrayLike<number>): Distribution => {
     factor: () => multinomialFactor(p),
     klDivergence: (other) => {
       const logQ = logSoftmax(other)
-      return p.reduce((sum, pc, c) => (pc === 0 ? sum : sum + pc * (logP[c]! - logQ[c]!)), 0)
+      return p.reduce((sum, pc, c) => sum + divergenceTerm(pc, Math.exp(logQ[c]!), logQ[c]! - logP[c]!), 0)
     }
   }
 }

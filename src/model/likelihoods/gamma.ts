@@ -7,14 +7,14 @@
  * *Source*: McCullagh and Nelder 1989, Generalized Linear Models, section 8.2.
  */
 import { Schema } from "effect"
-import { decodeOrThrow, Positive } from "../../Options.ts"
+import { decodeOrThrow, Moderate } from "../../Options.ts"
 import { gamma as drawGamma } from "../../random/Distributions.ts"
 import { expGap, stirlingError } from "../../random/SpecialFunctions.ts"
 import { independent, type One } from "../internal/independent.ts"
 import type { Likelihood } from "../Likelihood.ts"
 
-/** `shape`: k, over 0. */
-export const GammaOptions = Schema.Struct({ shape: Positive })
+/** `shape`: k, from 1e-300 to 1e300. */
+export const GammaOptions = Schema.Struct({ shape: Moderate })
 
 const at = (z: number, k: number): One => {
   // log p = k (l + 1 - e^l) - log y + (log k - log 2 pi) / 2 - the Stirling error of k, with l = log y - z.
@@ -34,7 +34,7 @@ const at = (z: number, k: number): One => {
 /**
  * y is C numbers over 0; z are the logarithms of their means. Lambda = shape I.
  *
- * *Throws*: `InvalidArgument` where the shape is not a positive, finite number.
+ * *Throws*: `InvalidArgument` where the shape is not a number from 1e-300 to 1e300.
  */
 export const gamma = (options: typeof GammaOptions.Type): Likelihood => {
   const { shape } = decodeOrThrow(GammaOptions, options)

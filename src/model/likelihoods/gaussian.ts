@@ -5,18 +5,18 @@
  * The squared error |y - z|^2 is the negative log-likelihood, up to a constant, of variance 1/2.
  */
 import { Result, Schema } from "effect"
-import { InvalidLabel, ShapeMismatch } from "../../Errors.ts"
-import { decodeOrThrow, Finite, Positive } from "../../Options.ts"
+import { InvalidArgument, InvalidLabel, ShapeMismatch } from "../../Errors.ts"
+import { decodeOrThrow, Finite, Moderate, shown } from "../../Options.ts"
 import { normal } from "../../random/Distributions.ts"
 import { type Covariance, factor, times, transposeTimes } from "../internal/covariance.ts"
 import { diagonalMatrix } from "../internal/matrix.ts"
 import type { Distribution, Likelihood } from "../Likelihood.ts"
 
-/** `variance`: sigma^2, over 0, of every output. */
-export const GaussianVariance = Schema.Struct({ variance: Positive })
+/** `variance`: sigma^2, from 1e-300 to 1e300, of every output. */
+export const GaussianVariance = Schema.Struct({ variance: Moderate })
 
-/** `variances`: sigma_c^2, over 0, one for each output. */
-export const GaussianVariances = Schema.Struct({ variances: Schema.NonEmptyArray(Positive) })
+/** `variances`: sigma_c^2, from 1e-300 to 1e300, one for each output. */
+export const GaussianVariances = Schema.Struct({ variances: Schema.NonEmptyArray(Moderate) })
 
 /** `covariance`: Sigma, symmetric positive definite, one row for each output. */
 export const GaussianCovariance = Schema.Struct({ covariance: Schema.Array(Schema.Array(Finite)) })
@@ -34,7 +34,8 @@ const independentAt = (mean: ArrayLike<number>, variance: (c: number) => number)
     z.reduce((total, value, c) => total + term(value, c), 0)
   return {
     logProbability: (y) =>
-      -0.5 * sum((value, c) => (y[c]! - value) ** 2 / variance(c) + Math.log(2 * Math.PI * variance(c))),
+      -0.5 *
+      sum((value, c) => (y[c]! - value) ** 2 / variance(c) + Math.log(2 * Math.PI) + Math.log(variance(c))),
     score: (y) => z.map((value, c) => (y[c]! - value) / variance(c)),
     sample: (uniform) => z.map((value, c) => value + deviations[c]! * normal(uniform())),
     fisher: () => diagonalMatrix(z.map((_, c) => 1 / variance(c))),
@@ -125,7 +126,7 @@ const has = (options: unknown, key: string): boolean =>
 /**
  * y is C real numbers; z are their means. The options are `{ variance }`, `{ variances }` or `{ covariance }`.
  *
- * *Throws*: `InvalidArgument` where a variance is not a positive, finite number, or the covariance is not square and symmetric;
+ * *Throws*: `InvalidArgument` where a variance is not a number from 1e-300 to 1e300, or the covariance is not square and symmetric;
  * `NotPositiveDefinite` where it is not positive definite.
  */
 export const gaussian = (options: GaussianOptions): Likelihood => {
@@ -146,6 +147,7 @@ export const gaussian = (options: GaussianOptions): Likelihood => {
       (z) => correlatedAt(z, factored)
     )
   }
+  if (!has(options, "variance")) throw noVariance(options)
   const { variance } = decodeOrThrow(GaussianVariance, options)
   return make(
     `variance ${variance}`,
@@ -153,3 +155,10 @@ export const gaussian = (options: GaussianOptions): Likelihood => {
     (z) => independentAt(z, () => variance)
   )
 }
+
+const noVariance = (options: unknown): InvalidArgument =>
+  new InvalidArgument({
+    argument: "options",
+    value: shown(options),
+    message: `options is ${shown(options)}. Give a record of one of variance, variances or covariance.`
+  })

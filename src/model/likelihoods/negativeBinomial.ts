@@ -2,19 +2,27 @@
  * Negative binomial: y is C independent counts of mean m = e^z and variance m + m^2 / r, with the dispersion r fixed.
  *
  * *Math*: with q = z - log r, P = sigmoid(q) = m / (m + r) and Q = 1 - P: p(y) = Gamma(y + r) / (y! Gamma(r)) P^y Q^r;
- * score = y Q - r P; Lambda = diag(r P), at most r; KL = m log(P / P') + r log(Q / Q'). It tends to the Poisson as r grows.
+ * score = y Q - r P; Lambda = diag(r P), at most r; KL = m log(P / P') + r log(Q / Q'), which is m + r times that of one
+ * bit of probability P. It tends to the Poisson as r grows.
  *
  * *Source*: Hilbe 2011, Negative Binomial Regression, chapter 8 (NB2); Loader 2000 (log p by deviances).
  */
 import { Schema } from "effect"
-import { decodeOrThrow, Positive } from "../../Options.ts"
+import { decodeOrThrow, Moderate } from "../../Options.ts"
 import { negativeBinomial as drawNegativeBinomial } from "../../random/Distributions.ts"
-import { deviance, expGap, sigmoid, softplus, stirlingError } from "../../random/SpecialFunctions.ts"
+import {
+  bitDivergence,
+  deviance,
+  expGap,
+  sigmoid,
+  softplus,
+  stirlingError
+} from "../../random/SpecialFunctions.ts"
 import { independent, type One } from "../internal/independent.ts"
 import type { Likelihood } from "../Likelihood.ts"
 
-/** `dispersion`: r, over 0; the variance is m + m^2 / r. */
-export const NegativeBinomialOptions = Schema.Struct({ dispersion: Positive })
+/** `dispersion`: r, from 1e-300 to 1e300; the variance is m + m^2 / r. */
+export const NegativeBinomialOptions = Schema.Struct({ dispersion: Moderate })
 
 const logMass = (y: number, q: number, r: number): number => {
   if (y === 0) return -r * softplus(q)
@@ -37,9 +45,7 @@ const gammaFrom = 37
 const divergence = (q: number, other: number, r: number): number => {
   if (q === other) return 0
   if (Math.min(q, other) > gammaFrom) return r * expGap(q - other)
-  const mean = r * Math.exp(q)
-  const success = mean === 0 ? 0 : mean * (softplus(-other) - softplus(-q))
-  return success + r * (softplus(other) - softplus(q))
+  return r * (1 + Math.exp(q)) * bitDivergence(q, other)
 }
 
 const at = (z: number, r: number): One => {
@@ -57,7 +63,7 @@ const at = (z: number, r: number): One => {
 /**
  * y is C whole numbers of at least 0; z are the logarithms of their means. The variance is m + m^2 / dispersion.
  *
- * *Throws*: `InvalidArgument` where the dispersion is not a positive, finite number.
+ * *Throws*: `InvalidArgument` where the dispersion is not a number from 1e-300 to 1e300.
  */
 export const negativeBinomial = (options: typeof NegativeBinomialOptions.Type): Likelihood => {
   const { dispersion } = decodeOrThrow(NegativeBinomialOptions, options)

@@ -9,21 +9,17 @@
  * Takahasi and Mori 1974 (the quadrature).
  */
 import { Schema } from "effect"
-import { decodeOrThrow, Positive } from "../../Options.ts"
+import { decodeOrThrow, Moderate } from "../../Options.ts"
 import { studentT as drawStudentT } from "../../random/Distributions.ts"
-import { stirlingError } from "../../random/SpecialFunctions.ts"
+import { logHalfStep } from "../../random/SpecialFunctions.ts"
 import { independent, type One } from "../internal/independent.ts"
 import type { Likelihood } from "../Likelihood.ts"
 
-/** `scale`: s, over 0. `degrees`: nu, over 0; 1 is the Cauchy distribution. */
-export const StudentTOptions = Schema.Struct({ degrees: Positive, scale: Positive })
+/** `scale`: s, and `degrees`: nu, both from 1e-300 to 1e300; 1 degree is the Cauchy distribution. */
+export const StudentTOptions = Schema.Struct({ degrees: Moderate, scale: Moderate })
 
-/** log(Gamma((nu + 1) / 2) / (sqrt(pi nu) Gamma(nu / 2))), of a difference that would cancel for many degrees. */
-const logConstant = (nu: number): number => {
-  const a = nu / 2
-  const ratio = a * Math.log1p(0.5 / a) - 0.5 + stirlingError(a + 0.5) - stirlingError(a)
-  return ratio - 0.5 * Math.log(2 * Math.PI)
-}
+/** log(Gamma((nu + 1) / 2) / (sqrt(pi nu) Gamma(nu / 2))). */
+const logConstant = (nu: number): number => logHalfStep(nu / 2) - 0.5 * Math.log(2 * Math.PI)
 
 /** Scales from 1 to the distance d are resolved, which takes steps that shrink as log(d) grows. */
 const stepFor = (d: number, nu: number): number => 1 / (32 * Math.ceil(1 + Math.log1p(d / Math.sqrt(nu)) / 4))
@@ -52,6 +48,16 @@ const beyond = (start: number, size: number, step: number, f: (t: number) => num
   return step * sum
 }
 
+/** From these degrees on t^2 / nu is rounding: the divergence is (nu / 2) log(1 + delta^2 / nu), and delta^2 / 2 near 0. */
+const manyDegrees = 1e14
+
+const ofManyDegrees = (delta: number, nu: number): number => {
+  const r = Math.abs(delta) / Math.sqrt(nu)
+  if (r < 1e-9) return (delta * delta) / 2
+  // Of a square that may overflow.
+  return r < 1e9 ? (nu / 2) * Math.log1p(r * r) : nu * Math.log(r)
+}
+
 /** From here on the divergence grows as (nu + 1) log(delta): squares of more would overflow. */
 const farAway = 1e100
 
@@ -61,6 +67,7 @@ const farAway = 1e100
  */
 const divergence = (delta: number, nu: number): number => {
   if (delta === 0) return 0
+  if (nu >= manyDegrees) return ofManyDegrees(delta, nu)
   const d = Math.min(Math.abs(delta), farAway)
   const logC = logConstant(nu)
   const step = stepFor(d, nu)
@@ -84,8 +91,8 @@ const at = (z: number, nu: number, scale: number): One => {
     logProbability: (y) => constant - ((nu + 1) / 2) * Math.log1p(((y - z) / scale) ** 2 / nu),
     score: (y) => {
       const t = (y - z) / scale
-      // t / (nu + t^2), of a square that may overflow.
-      return t === 0 ? 0 : (nu + 1) / (nu / t + t) / scale
+      // Of a square that may overflow, or of a nu / t that may.
+      return (Math.abs(t) < 1 ? t * ((nu + 1) / (nu + t * t)) : (nu + 1) / (nu / t + t)) / scale
     },
     sample: (uniform) => z + scale * drawStudentT(uniform(), nu),
     deviation: Math.sqrt((nu + 1) / (nu + 3)) / scale,
@@ -96,7 +103,7 @@ const at = (z: number, nu: number, scale: number): One => {
 /**
  * y is C real numbers; z are their locations. Lambda = (degrees + 1) / ((degrees + 3) scale^2) I.
  *
- * *Throws*: `InvalidArgument` where the scale or the degrees are not positive, finite numbers.
+ * *Throws*: `InvalidArgument` where the scale or the degrees are not numbers from 1e-300 to 1e300.
  */
 export const studentT = (options: typeof StudentTOptions.Type): Likelihood => {
   const { degrees, scale } = decodeOrThrow(StudentTOptions, options)

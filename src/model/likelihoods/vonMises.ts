@@ -8,35 +8,41 @@
  * *Source*: Mardia and Jupp 2000, Directional Statistics, section 3.5.4.
  */
 import { Schema } from "effect"
-import { decodeOrThrow, Positive } from "../../Options.ts"
+import { decodeOrThrow, Moderate } from "../../Options.ts"
 import { vonMises as drawVonMises } from "../../random/Distributions.ts"
 import { besselRatio, logScaledBessel0 } from "../../random/SpecialFunctions.ts"
 import { independent, type One } from "../internal/independent.ts"
 import type { Likelihood } from "../Likelihood.ts"
 
-/** `concentration`: kappa, over 0. */
-export const VonMisesOptions = Schema.Struct({ concentration: Positive })
+/** `concentration`: kappa, from 1e-300 to 1e300. */
+export const VonMisesOptions = Schema.Struct({ concentration: Moderate })
 
 /** An angle as the one of its class in [-pi, pi]. */
-const principal = (angle: number): number => Math.atan2(Math.sin(angle), Math.cos(angle))
+const principal = (angle: number): number =>
+  Math.abs(angle) <= Math.PI ? angle : Math.atan2(Math.sin(angle), Math.cos(angle))
 
 const make = (kappa: number): ((z: number) => One) => {
-  const fisher = kappa * besselRatio(kappa)
+  const length = besselRatio(kappa)
+  const fisher = kappa * length
   const constant = -Math.log(2 * Math.PI) - logScaledBessel0(kappa)
-  return (z) => ({
-    // kappa (cos - 1) as -2 kappa sin^2, which does not cancel.
-    logProbability: (y) => constant - 2 * kappa * Math.sin((y - z) / 2) ** 2,
-    score: (y) => kappa * Math.sin(y - z),
-    sample: (uniform) => principal(z + drawVonMises(uniform, kappa)),
-    deviation: Math.sqrt(fisher),
-    klDivergence: (other) => 2 * fisher * Math.sin((z - other) / 2) ** 2
-  })
+  return (z) => {
+    // A sum or difference with a large z itself would round off the angle.
+    const direction = principal(z)
+    return {
+      // kappa (cos - 1) as -2 kappa sin^2, which does not cancel.
+      logProbability: (y) => constant - 2 * kappa * Math.sin((y - direction) / 2) ** 2,
+      score: (y) => kappa * Math.sin(y - direction),
+      sample: (uniform) => principal(direction + drawVonMises(uniform, kappa)),
+      deviation: Math.sqrt(kappa) * Math.sqrt(length),
+      klDivergence: (other) => 2 * fisher * Math.sin((z - other) / 2) ** 2
+    }
+  }
 }
 
 /**
  * y is C angles in radians, equal modulo 2 pi; z are their mean directions. Draws lie in [-pi, pi].
  *
- * *Throws*: `InvalidArgument` where the concentration is not a positive, finite number.
+ * *Throws*: `InvalidArgument` where the concentration is not a number from 1e-300 to 1e300.
  */
 export const vonMises = (options: typeof VonMisesOptions.Type): Likelihood => {
   const { concentration } = decodeOrThrow(VonMisesOptions, options)
