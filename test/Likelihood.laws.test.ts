@@ -24,6 +24,19 @@ import {
 import { eps64, ratio, worst } from "./support/measure.ts"
 import { fits } from "./support/statistics.ts"
 
+/** Of z, by 1e-3 to 1e-9 either way in a direction that moves no two outputs alike. */
+const neighbours = (z: Vector): ReadonlyArray<readonly [Vector, Vector]> =>
+  [1e-3, 1e-5, 1e-7, 1e-9].map((distance) => {
+    const moved = (sign: number) => Float64Array.from(z, (v, c) => v + (sign * distance * (c + 1)) / z.length)
+    return [moved(1), moved(-1)] as const
+  })
+
+/** d^T Lambda d for d = other - z. */
+const quadratic = (lambda: Float64Array, z: Vector, other: Vector): number => {
+  const d = Array.from(z, (v, c) => other[c]! - v)
+  return lambda.reduce((sum, v, i) => sum + v * d[Math.floor(i / d.length)]! * d[i % d.length]!, 0)
+}
+
 for (const family of lawFamilies) {
   const { discrete, extremes: extreme, klSize, name, oracle, ours, outputs, points: ordinary } = family
   const factored = (likelihood: Likelihood.Likelihood, z: Vector) =>
@@ -124,6 +137,29 @@ for (const family of lawFamilies) {
           if (distance >= 1e-3) expect(kl).toBeGreaterThan(0)
         }
       }
+    })
+
+    it("KL both ways is d^T Lambda d within 1e-3 at |d| from 1e-3 to 1e-9; control: Lambda off by 1 %, and sums of log p - log q", () => {
+      const near = (scale: number): boolean =>
+        ordinary.slice(0, 8).every((z) =>
+          neighbours(z).every(([up, down]) => {
+            const lambda = ours.at(z).fisher()
+            const sum = ours.at(z).klDivergence(up) + ours.at(z).klDivergence(down)
+            const due = (quadratic(lambda, z, up) + quadratic(lambda, z, down)) / 2
+            return Math.abs(sum / (scale * due) - 1) <= 1e-3
+          })
+        )
+      expect(near(1)).toBe(true)
+      expect(near(1.01)).toBe(false)
+      if (!Number.isFinite(ours.support(outputs))) return
+      const summed = ordinary.slice(0, 8).every((z) =>
+        neighbours(z).every(([up]) => {
+          const due = quadratic(ours.at(z).fisher(), z, up) / 2
+          const gap = (y: ArrayLike<number>) => ours.at(z).logProbability(y) - ours.at(up).logProbability(y)
+          return Math.abs(oracle.expectation(z, (y) => gap(y)) / due - 1) <= 1e-2
+        })
+      )
+      expect(summed).toBe(false)
     })
 
     it("draws at extreme points have a finite log-probability", () => {

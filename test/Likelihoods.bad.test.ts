@@ -45,15 +45,19 @@ describe("options", () => {
     "variances.1": (variance) => gaussian({ variances: [1, variance] })
   }
   for (const [argument, make] of Object.entries(numbers)) {
-    it(`${argument}: what is not a finite number over 0 is InvalidArgument; control: 1e-3 and 1e3 are taken`, () => {
+    it(`${argument}: what is not a number from 1e-300 to 1e300 is InvalidArgument; control: both are taken`, () => {
       for (const value of notPositive) refused(() => make(value as never), "InvalidArgument", argument)
-      for (const value of [1e-3, 1e3]) expect(() => make(value as never)).not.toThrow()
+      for (const value of [1e-320, 1.7e308])
+        refused(() => make(value as never), "InvalidArgument", "Give a number from 1e-300 to 1e300.")
+      for (const value of [1e-300, 1e-3, 1e3, 1e300]) expect(() => make(value as never)).not.toThrow()
     })
   }
 
   it("options of another kind, or of two kinds at once, are InvalidArgument", () => {
-    refused(() => gaussian(wrong(null)), "InvalidArgument", "options")
-    refused(() => gaussian(wrong({})), "InvalidArgument", "variance")
+    for (const none of [null, undefined, {}, { sigma: 1 }]) {
+      refused(() => gaussian(wrong(none)), "InvalidArgument", "options")
+      refused(() => gaussian(wrong(none)), "InvalidArgument", "one of variance, variances or covariance.")
+    }
     refused(() => gaussian(wrong({ variance: 1, variances: [1] })), "InvalidArgument", "variance")
     refused(() => gaussian(wrong({ variances: [] })), "InvalidArgument", "variances")
     refused(() => gaussian(wrong({ variances: [1], covariance: [[1]] })), "InvalidArgument", "covariance")
@@ -251,6 +255,69 @@ describe("values at extreme points, from 40 digits", () => {
     for (const [d, degrees, due] of cases) {
       expect(Math.abs(divergence(degrees, d) / due - 1)).toBeLessThanOrEqual(1e-12)
       expect(Math.abs(divergence(degrees + 1, d) / due - 1)).toBeGreaterThan(1e-12)
+    }
+  })
+
+  it("KL of Student's t of 1e14 to 1e300 degrees is the normal's to 1e-11, and (nu / 2) log(1 + d^2 / nu); control: d^2 / 2", () => {
+    const divergence = (degrees: number, d: number) =>
+      studentT({ degrees, scale: 1 }).at([0]).klDivergence([d])
+    for (const degrees of [1e14, 1e16, 1e20, 1e100, 1e300])
+      for (const d of [1e-9, 1e-3, 1, 5])
+        expect(Math.abs(divergence(degrees, d) / (d ** 2 / 2) - 1)).toBeLessThanOrEqual(1e-11)
+    for (const d of [1e7, 1e8, 1e10]) {
+      const own = divergence(1e14, d)
+      expect(Math.abs(divergence(0.999999999e14, d) / own - 1)).toBeLessThanOrEqual(1e-7)
+      expect(Math.abs(d ** 2 / 2 / own - 1)).toBeGreaterThan(1e-7)
+    }
+    expect(studentT({ degrees: 1e300, scale: 1 }).at([0]).score([1e-10])[0]).toBe(1e-10)
+  })
+
+  it("von Mises about 1e15: own draws have the mean square score Lambda within 10 %; control: not with angles rounded beside z", () => {
+    const z = Math.fround(1e15)
+    const own = vonMises({ concentration: 400 })
+    const meanSquare = (score: (uniforms: () => number) => number): number => {
+      let sum = 0
+      for (let draw = 0; draw < 8192; draw++) {
+        let slot = 0
+        sum += score(() => uniform(makeKey(3), draw, slot++)) ** 2
+      }
+      return sum / 8192 / own.at([z]).fisher()[0]!
+    }
+    const right = meanSquare((uniforms) => own.at([z]).score(own.at([z]).sample(uniforms))[0]!)
+    const rounded = meanSquare((uniforms) => 400 * Math.sin(z + own.at([0]).sample(uniforms)[0]! - z))
+    expect(Math.abs(right - 1)).toBeLessThanOrEqual(0.1)
+    expect(Math.abs(rounded - 1)).toBeGreaterThan(0.1)
+  })
+
+  it("log p of a Gaussian of variance 1e300 is that of 40 digits to 1e-13", () => {
+    const own = gaussian({ variance: 1e300 }).at([0]).logProbability([0])
+    expect(Math.abs(own / -346.30670248230967 - 1)).toBeLessThanOrEqual(1e-13)
+  })
+
+  it("options from 1e-300 to 1e300: numbers are not NaN, and no KL divergence is below 0", () => {
+    for (const value of [1e-300, 1e-100, 1e-17, 1e-10, 1e10, 1e16, 1e100, 1e300]) {
+      for (const likelihood of [
+        negativeBinomial({ dispersion: value }),
+        gamma({ shape: value }),
+        studentT({ degrees: value, scale: 1 }),
+        studentT({ degrees: 3, scale: value }),
+        vonMises({ concentration: value }),
+        gaussian({ variance: value })
+      ]) {
+        for (const z of [-1e38, -40, 0, 0.5, 40, 700, 1e10]) {
+          const own = likelihood.at([z])
+          const divergences = [0, -40, 1e38].map((other) => own.klDivergence([other]))
+          for (const kl of divergences) expect(kl).toBeGreaterThanOrEqual(0)
+          const numbers = [...own.fisher(), ...own.factor()]
+          for (const u of [2 ** -54, 0.2, 0.9, 1 - 2 ** -53]) {
+            const y = own.sample(() => u)
+            numbers.push(...y)
+            if (likelihood.invalid(y, 1, 0) === undefined)
+              numbers.push(...own.score(y), own.logProbability(y))
+          }
+          expect(numbers.filter(Number.isNaN)).toEqual([])
+        }
+      }
     }
   })
 })

@@ -106,6 +106,65 @@ describe("poisson and negativeBinomial", () => {
     const off = ends.map((u) => Math.abs(poisson(u, under) - (under + Math.sqrt(under) * normal(u))))
     assert.isAbove(Math.max(...off), 3)
   })
+
+  it("negativeBinomial: of dispersion 1e15 to 1e300 it is poisson at means 1 to 1e10; control: of 10 it is not", () => {
+    for (const mean of [1, 100, 1e5, 1e10]) {
+      const off = (dispersion: number): number =>
+        Math.max(
+          ...levels.map((u) => Math.abs(negativeBinomial(u, mean, dispersion) / poisson(u, mean) - 1) || 0)
+        )
+      // At 1e15 the variance of a mean of 1e10 is 1e-5 more of itself.
+      for (const dispersion of [1e15, 1e16, 1e18, 1e22, 1e26, 1e100, 1e300])
+        assert.isAtMost(off(dispersion), mean > 1e9 ? 1e-8 : 0)
+      assert.isAbove(off(10), 1e-2)
+    }
+  })
+
+  it("negativeBinomial: of dispersion 1 it is geometric within 1 and 1e-13 of it, at means e^5 to e^700; control: twice the mean", () => {
+    const off = (u: number, mean: number, times: number): number => {
+      const due = -Math.log1p(-u) / Math.log1p(1 / mean) - 1
+      return (Math.abs(negativeBinomial(u, times * mean, 1) - due) - 1) / Math.max(1, due)
+    }
+    for (const z of [5, 12, 15, 16, 20, 25, 30, 34, 37, 45, 100, 700]) {
+      for (const u of levels) assert.isAtMost(off(u, Math.exp(z), 1), 1e-13)
+      assert.isAbove(off(0.7, Math.exp(z), 2), 0.1)
+    }
+  })
+
+  it("negativeBinomial: search and limits meet within 1 count; control: 3 counts off without their corrections", () => {
+    const under = 1 - 2 ** -50
+    const meets: ReadonlyArray<readonly [mean: number, dispersion: number]> = [
+      [2 ** 18, 2 ** 18],
+      [2 ** 18, 2 ** 30]
+    ]
+    for (const [mean, dispersion] of meets) {
+      const deviation = Math.sqrt(mean * (1 + mean / dispersion))
+      const searched = ends.map((u) => negativeBinomial(u, mean * under, dispersion))
+      ends.forEach((u, i) => {
+        assert.isAtMost(Math.abs(searched[i]! - negativeBinomial(u, mean, dispersion)), 1)
+      })
+      assert.isAbove(
+        Math.max(...ends.map((u, i) => Math.abs(searched[i]! - mean - deviation * normal(u)))),
+        3
+      )
+    }
+    for (const dispersion of [64, 100, 1000]) {
+      const mean = 2 ** 16 * dispersion
+      const searched = ends.map((u) => negativeBinomial(u, mean * under, dispersion))
+      ends.forEach((u, i) => {
+        assert.isAtMost(Math.abs(searched[i]! - negativeBinomial(u, mean, dispersion)), 1)
+      })
+      const rates = ends.map((u) => (mean * gamma(u, dispersion)) / dispersion)
+      assert.isAbove(Math.max(...rates.map((rate, i) => Math.abs(searched[i]! - rate))), 3)
+    }
+  })
+
+  it("negativeBinomial: 0 or more, not NaN, at means and dispersions from 1e-300 to 1e300", () => {
+    const sizes = [1e-300, 1e-100, 1e-10, 1e-3, 1, 1e6, 1e10, 1e16, 1e100, 1e300]
+    for (const mean of sizes)
+      for (const dispersion of sizes)
+        for (const u of ends) assert.isAtLeast(negativeBinomial(u, mean, dispersion), 0)
+  })
 })
 
 describe("gamma and studentT", () => {
@@ -206,12 +265,37 @@ describe("gamma and studentT", () => {
     }
   })
 
-  it("are monotone in u, and finite and over 0 at shapes and degrees of 1e-3 to 1e6", () => {
+  it("search and expansion meet at 2^22, relative 1e-12; control: a normal distribution is 1e-8 off", () => {
+    const [under, over] = [2 ** 22 - 2 ** -30, 2 ** 22]
+    const relative = (a: number, b: number): number => Math.abs(a / b - 1)
+    for (const u of at) {
+      assert.isAtMost(relative(gamma(u, under), gamma(u, over)), 1e-14)
+      assert.isAtMost(relative(studentT(u, under), studentT(u, over)), 1e-12)
+      assert.isAbove(relative(gamma(u, under), over + Math.sqrt(over) * normal(u)), 1e-8)
+      assert.isAbove(relative(studentT(u, under), normal(u)), 1e-8)
+    }
+  })
+
+  it("tend to the normal quantile, to 1e-5 at shapes of 1e20 and to 1e-9 at degrees of 1e14 to 1e300; control: at 100 they are not near", () => {
+    const standard = (u: number, shape: number): number => (gamma(u, shape) - shape) / Math.sqrt(shape)
+    for (const u of at) {
+      // A shape of 1e21 has an ulp of 4e-6 deviations.
+      for (const shape of [1e20, 1e21]) assert.isAtMost(Math.abs(standard(u, shape) - normal(u)), 1e-5)
+      for (const nu of [1e14, 1e100, 1e300]) assert.isAtMost(Math.abs(studentT(u, nu) / normal(u) - 1), 1e-9)
+      assert.strictEqual(gamma(u, 1e300), 1e300)
+      assert.isAbove(Math.abs(standard(u, 100) - normal(u)), 1e-2)
+      assert.isAbove(Math.abs(studentT(u, 100) / normal(u) - 1), 1e-3)
+    }
+  })
+
+  it("are monotone in u, and finite and over 0 at shapes and degrees of 1e-300 to 1e300", () => {
     for (const parameter of [0.3, 1, 40, 1e4]) {
       assert.isTrue(isMonotone((u) => gamma(u, parameter)))
       assert.isTrue(isMonotone((u) => studentT(u, parameter)))
     }
-    for (const parameter of [1e-3, 0.1, 1, 1e3, 1e6]) {
+    for (const parameter of [
+      1e-300, 1e-100, 1e-17, 1e-14, 1e-10, 1e-3, 0.1, 1, 1e3, 1e6, 1e14, 1e20, 1e300
+    ]) {
       for (const u of ends) {
         assert.isTrue(gamma(u, parameter) > 0 && gamma(u, parameter) < Number.POSITIVE_INFINITY)
         assert.isFalse(Number.isNaN(studentT(u, parameter)))

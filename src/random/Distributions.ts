@@ -181,18 +181,19 @@ const poissonBelow = 2 ** -44
 /** With mean and dispersion from here on a negative binomial has an expansion whose next term is below 1e-9 of its deviation. */
 const cumulantsFrom = 2 ** 18
 
-/** From here on a count is a multiple of its gamma distribution's quantile, in all the digits that this has. */
-const continuousFrom = 2 ** 34
+/** From this rate and this mean / dispersion on the rate's quantile gives the count's: what it leaves out is below 1e-9 deviations. */
+const [ratedFrom, spreadFrom] = [2 ** 22, 2 ** 16]
 
 /**
  * The least count k with P(Y <= k) >= u, for a negative binomial Y of this mean and variance mean + mean^2 / dispersion. Infinite
  * where the mean is, or where no float64 is large enough.
  *
  * *Math* the first power of 2 that is enough, and bisection between it and the one before, always at the same places: so it is
- * monotone in u, whatever the rounding of the distribution function, an incomplete beta function. Where that has too few digits, by
- * a limit: the Poisson distribution for a large dispersion, the normal one with its cumulants to the fifth where the mean is large
- * too, and for counts over 2^34 the gamma distribution l of the rate, of which Y is a Poisson draw: k = l + dispersion (l / mean - 1) / 2.
- * *Shapes* 0 < u < 1, mean >= 0 and dispersion > 0, unchecked. *Cost* 2 log2(k) incomplete beta functions, at most 70, of some
+ * monotone in u, whatever the rounding of the distribution function, an incomplete beta function. A limit takes its place where it
+ * would be slow: the Poisson distribution for a large dispersion, the normal one with its cumulants to the fifth where the mean is
+ * large too, and where that is large beside the dispersion the gamma distribution of the rate l, of which Y is a Poisson count:
+ * k = l + (dispersion / 2) (l / mean - 1) to the second order.
+ * *Shapes* 0 < u < 1, mean >= 0 and dispersion > 0, unchecked. *Cost* log2(k) and a few incomplete beta functions, at most 40, of some
  * sqrt(min(mean, dispersion)) + 50 terms each.
  * *Source* Cornish and Fisher 1938.
  */
@@ -204,23 +205,25 @@ export const negativeBinomial = (u: number, mean: number, dispersion: number): n
   const none = -dispersion * softplus(Math.log(mean) - Math.log(dispersion))
   if (reaches(u, Math.exp(none), -Math.expm1(none))) return 0
   const rate = mean * (gamma(u, dispersion) / dispersion)
-  if (rate >= continuousFrom) return Math.ceil(rate + (dispersion / 2) * (rate / mean - 1) - 0.5)
-  return bisected(u, mean, dispersion)
+  if (rate >= ratedFrom && mean / dispersion >= spreadFrom)
+    return Math.ceil(rate + (dispersion / 2) * (rate / mean - 1) - 0.5)
+  return bisected(u, mean, dispersion, rate)
 }
 
 /**
  * The normal quantile, corrected by the cumulants 3 to 5 and, as counts are whole, by Sheppard's 1/12 in the variance. With
- * q = mean / r: variance v = mean (1 + q), and cumulants v (1 + 2 q), v (1 + 6 q + 6 q^2), v (1 + 2 q) (1 + 12 q + 12 q^2).
+ * q = mean / dispersion the cumulants are v = mean (1 + q), v (1 + 2 q), v (1 + 6 q + 6 q^2) and v (1 + 2 q) (1 + 12 q + 12 q^2).
  */
 const fromCumulants = (u: number, mean: number, dispersion: number): number => {
   const z = normal(u)
-  const q = mean / dispersion
-  // In units of the deviation, each order of the expansion has the next power of this.
-  const unit = Math.sqrt((1 + q) / mean)
+  // The order k of the expansion has unit^k, so the cumulants are over (1 + q), (1 + q)^2 and (1 + q)^3, with P = q / (1 + q).
+  const unit = Math.sqrt(1 / mean + 1 / dispersion)
   const deviation = mean * unit
-  const skewness = (1 + 2 * q) / (1 + q)
-  const fourth = (1 + 6 * q + 6 * q * q) / (1 + q) ** 2
-  const fifth = (skewness * (1 + 12 * q + 12 * q * q)) / (1 + q) ** 2
+  const success = mean / (mean + dispersion)
+  const failure = dispersion / (mean + dispersion)
+  const skewness = 1 + success
+  const fourth = failure ** 2 + 6 * success
+  const fifth = skewness * (failure ** 2 + 12 * success)
   const [h2, h3, h4] = [z * z - 1, z ** 3 - 3 * z, z ** 4 - 6 * z * z + 3]
   const first = (skewness * h2) / 6
   const second = (fourth * h3) / 24 - (skewness ** 2 * (2 * h3 + z)) / 36
@@ -230,14 +233,15 @@ const fromCumulants = (u: number, mean: number, dispersion: number): number => {
   return Math.max(0, Math.ceil(mean + deviation * x - z / (24 * deviation) - 0.5))
 }
 
-const bisected = (u: number, mean: number, dispersion: number): number => {
+/** From the powers of 2 about `start`, which alone decides how long it takes. */
+const bisected = (u: number, mean: number, dispersion: number, start: number): number => {
   const failure = dispersion / (mean + dispersion)
   const success = mean / (mean + dispersion)
   const reached = (count: number): boolean => {
     const { lower, upper } = incompleteBeta(failure, success, dispersion, count + 1)
     return reaches(u, lower, upper)
   }
-  let high = 2 ** Math.max(0, Math.floor(Math.log2(mean)))
+  let high = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, start))))
   while (high < Number.POSITIVE_INFINITY && !reached(high)) high *= 2
   while (high > 1 && reached(high / 2)) high /= 2
   let low = high === 1 ? 0 : high / 2
@@ -255,6 +259,8 @@ const newton = (start: number, step: (w: number) => number): number => {
   let w = start
   for (let i = 0; i < 200; i++) {
     const change = Math.max(-1, Math.min(1, step(w)))
+    // Where float64 has no digits of a tail left, what there is serves.
+    if (Number.isNaN(change)) break
     w -= change
     if (!(Math.abs(change) > 2 ** -51 * Math.max(1, Math.abs(w)))) break
   }
@@ -279,7 +285,8 @@ export const gamma = (u: number, shape: number): number => {
     const least = (3 * z ** 4 + 7 * z * z - 16) / (810 * shape)
     return shape + z * root + (z * z - 1) / 3 + (z ** 3 - 7 * z) / (36 * root) - least
   }
-  const power = (Math.log(u) + logGamma(shape + 1)) / shape
+  // For a small shape, log Gamma(1 + shape) by its slope: minus Euler's constant.
+  const power = Math.log(u) / shape + (shape < 1e-8 ? -0.5772156649015329 : logGamma(shape + 1) / shape)
   if (power < powerBelow) return Math.max(Number.MIN_VALUE, Math.exp(power))
   const cube = 1 - 1 / (9 * shape) + normal(u) / (3 * Math.sqrt(shape))
   const start = cube > 0.1 ? Math.log(shape) + 3 * Math.log(cube) : power

@@ -146,13 +146,13 @@ export const incompleteGamma = (a: number, x: number): Tails & { readonly densit
 
 /** The beta distribution function at x in (0, 1) for a, b > 0; `y` is 1 - x. *Cost*: some sqrt(max(a, b)) + 50 terms. */
 export const incompleteBeta = (x: number, y: number, a: number, b: number): Tails => {
-  // Once and no more: where a and b differ by 2^53 both ends may seem the far one.
-  const swapped = x > (a + 1) / (a + b + 2)
+  // x over (a + 1) / (a + b + 2), of differences that do not cancel.
+  const swapped = b * x - a * y > y - x
   const tail = swapped ? betaTail(y, x, b, a) : betaTail(x, y, a, b)
   return swapped ? { lower: 1 - tail, upper: tail } : { lower: tail, upper: 1 - tail }
 }
 
-/** The lower tail, by a continued fraction that converges best for x under the mean. */
+/** The lower tail for x up to about the mean, by the even part of its continued fraction: that of a - (a + b) x, where nothing cancels. */
 const betaTail = (x: number, y: number, a: number, b: number): number => {
   const n = a + b
   const exponent =
@@ -163,18 +163,16 @@ const betaTail = (x: number, y: number, a: number, b: number): number => {
     deviance(b, n * y, Math.log(n) + Math.log(y))
   // sqrt(a b / n), in an order that does not overflow.
   const scale = Math.exp(exponent) * Math.sqrt((a * (b / n)) / (2 * Math.PI))
+  const distance = 1 + a * y - b * x
   const fraction = continuedFraction(
-    1,
+    (a / (a + 1)) * distance,
     (k) => {
-      const m = k >> 1
-      // In an order that does not overflow.
-      return k % 2 === 0
-        ? ((m * (b - m)) / (a + 2 * m - 1)) * (x / (a + 2 * m))
-        : -((a + m) / (a + 2 * m)) * ((n + m) / (a + 2 * m + 1)) * x
+      const odd = a + 2 * k - 1
+      return ((a + k - 1) / odd) * (((n + k - 1) * x) / odd) * k * (b - k) * x
     },
-    () => 1
+    (k) => k + (k * (b - k) * x) / (a + 2 * k - 1) + ((a + k) / (a + 2 * k + 1)) * (distance + k * (1 + y))
   )
-  return Math.min(1, scale / (a * fraction))
+  return Math.min(1, scale / fraction)
 }
 
 /** exp(-k) I_order(k), for k > 0 and order 0 or 1: the power series to 20, then the asymptotic one, whose least term is e^(-2k). */

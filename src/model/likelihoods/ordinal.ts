@@ -11,7 +11,7 @@ import { Schema } from "effect"
 import { InvalidArgument } from "../../Errors.ts"
 import { decodeOrThrow, Finite } from "../../Options.ts"
 import { categorical as drawCategorical } from "../../random/Distributions.ts"
-import { sigmoid, softplus } from "../../random/SpecialFunctions.ts"
+import { divergenceTerm, sigmoid, softplus } from "../../random/SpecialFunctions.ts"
 import { independent, type One } from "../internal/independent.ts"
 import type { Likelihood } from "../Likelihood.ts"
 
@@ -45,7 +45,7 @@ const at = (z: number, thresholds: ReadonlyArray<number>): One => {
     deviation: Math.sqrt(p.reduce((sum, pk, k) => sum + pk * scores[k]! ** 2, 0)),
     klDivergence: (other) => {
       const logQ = logLevels(other, thresholds)
-      return p.reduce((sum, pk, k) => (pk === 0 ? sum : sum + pk * (logP[k]! - logQ[k]!)), 0)
+      return p.reduce((sum, pk, k) => sum + divergenceTerm(pk, Math.exp(logQ[k]!), logQ[k]! - logP[k]!), 0)
     }
   }
 }
