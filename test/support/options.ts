@@ -30,6 +30,10 @@ export const kinds = {
     values: [0, -1, Number.NaN, Number.POSITIVE_INFINITY, ...notNumbers],
     remedy: "Give a finite number over 0."
   },
+  moderate: {
+    values: [0, -1, 1e-301, 1e301, Number.NaN, Number.POSITIVE_INFINITY, ...notNumbers],
+    remedy: "Give a number from 1e-300 to 1e300."
+  },
   nonNegative: {
     values: [-1, Number.NaN, Number.POSITIVE_INFINITY, ...notNumbers],
     remedy: "Give a finite number of at least 0."
@@ -185,5 +189,5 @@ export const thrownPlaces: ReadonlyArray<Place> = [
     "nonNegativeInt",
     (features) => Network.sequential(wrong(features), [Network.dense(2)])
   ],
-  ["Likelihood.gaussian", "variance", "positive", (variance) => Likelihood.gaussian({ variance })]
+  ["Likelihood.gaussian", "variance", "moderate", (variance) => Likelihood.gaussian({ variance })]
 ]
