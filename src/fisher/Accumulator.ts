@@ -219,6 +219,7 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
 const joined = (self: Origin | undefined, that: Origin | undefined): Origin | undefined =>
   self === undefined || that === undefined ? undefined : { ...self, to: that.to, data: null }
 
+/** All rows below each other. */
 const concatenated = (parts: ReadonlyArray<Float64Array>): Float64Array => {
   const out = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0

@@ -15,7 +15,7 @@ export const otherExamples = (expected: string, actual: string): SnapshotMismatc
   })
 
 /** A digest of all examples so far, in their order: of the digest before a block, and of the block. */
-export interface Record {
+export interface Examples {
   readonly add: (batch: Batch) => Effect.Effect<void, SnapshotFailure>
   readonly digest: () => string
   /** *Fails* where the examples so far are not those that were recorded before. */
@@ -23,10 +23,10 @@ export interface Record {
 }
 
 /** For walks that nobody will go on with. */
-export const noRecord: Record = { add: () => Effect.void, digest: () => "", check: Effect.void }
+export const noRecord: Examples = { add: () => Effect.void, digest: () => "", check: Effect.void }
 
 /** From the first example on; `due` is what the digest must be where the skipped examples end, if that is known. */
-export const record = (due: string | null): Record => {
+export const record = (due: string | null): Examples => {
   let digest = ""
   return {
     add: ({ indices, labels, x }) =>
@@ -65,7 +65,7 @@ export const stopAt =
 
 /** The blocks from example `from` on. *Fails* `SnapshotMismatch` where no block begins there: it is other data. */
 export const skipTo =
-  (from: number, data: Record) =>
+  (from: number, data: Examples) =>
   <E, R>(
     batches: Stream.Stream<Batch, E, R>
   ): Stream.Stream<Batch, E | SnapshotMismatch | SnapshotFailure, R> =>
