@@ -8,7 +8,8 @@
 import * as tf from "@tensorflow/tfjs"
 import { Effect } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
-import { Conditional, Device, Fisher, Init, Likelihood, Network, Score, Structure } from "../src/index.ts"
+import { Conditional, Device, Fisher, Init, Likelihood, Network, Structure } from "../src/index.ts"
+import { cotangentMoment, inputMoment } from "../src/model/Factors.ts"
 import { convolution, convolved } from "./oracle/convolution.ts"
 import { enumeratedFisher } from "./oracle/enumeration.ts"
 import { denseFisher, kfacDense, kfacFactors } from "./oracle/fisher.ts"
@@ -189,7 +190,7 @@ describe("the moments of 5,000 positions", () => {
   const [T, examples, inputs, units] = [1000, 5, 2, 3]
   const a = Float32Array.from(dyadic(generator(5).normals(T * examples * inputs), 8))
   const g = Float32Array.from(dyadic(generator(6).normals(T * examples * units), 8))
-  const block = { layer: "0 shared", offset: 0, rows: inputs, columns: units, bias: false }
+  const block = { layer: "0 shared", offset: 0, rows: inputs, columns: units, bias: false, form: "outer" } as const
   const moment = (values: Float32Array, width: number, from: number, times: number) => {
     const total = new Float64Array(width * width)
     for (let row = from; row < T * examples; row++) {
@@ -216,7 +217,7 @@ describe("the moments of 5,000 positions", () => {
                 input: tf.tensor2d(a, [T * examples, inputs]),
                 cotangent: tf.tensor3d(g, [1, T * examples, units])
               } as const
-              return [keep(Score.inputMoment(score)), keep(Score.cotangentMoment(score))]
+              return [keep(inputMoment(score)), keep(cotangentMoment(score))]
             }),
             (tensors) => device.read("moments", tensors)
           )
@@ -257,9 +258,9 @@ describe("padding", () => {
                 const images = tf.tensor4d(x, [2, 7, 6, 3])
                 const hwio = tf.tensor4d(values, [kernel[0], kernel[1], 3, 2])
                 return [
-                  keep(layer.forward(weights(values), tf.tensor2d(x, [2, 7 * 6 * 3]))),
+                  keep(layer.forward!(weights(values), tf.tensor2d(x, [2, 7 * 6 * 3]))),
                   keep(tf.conv2d(images, hwio, [...stride], padding, "NHWC", [...dilation])),
-                  keep(layer.forward(weights(values.toReversed()), tf.tensor2d(x, [2, 7 * 6 * 3])))
+                  keep(layer.forward!(weights(values.toReversed()), tf.tensor2d(x, [2, 7 * 6 * 3])))
                 ]
               }),
               (tensors) => device.read("convolution", tensors)

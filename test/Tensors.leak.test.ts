@@ -226,7 +226,9 @@ for (const [name, device] of Object.entries(devices)) {
     })
     it("a layer that throws in its linearisation is a TensorFailure", async () => {
       const layers = small.network.layers.map((layer, i) =>
-        i === 1 ? { ...layer, linearize: wrong(boom) } : layer
+        i === 1
+          ? { ...layer, operation: wrong({ _tag: "Layer", layer: { output: 1, linearize: boom } }) }
+          : layer
       )
       const program = Conditional.gradient({ ...small, network: { ...small.network, layers } }, params)
       expect(await endOf(program, { device })).toBe("TensorFailure")

@@ -16,7 +16,7 @@ import type { ParamBlock } from "../model/ParamSpace.ts"
 import {
   augmentedInput,
   type OuterScore,
-  type Score,
+  requireOuter,
   stackedCotangent,
   summedSquares
 } from "../model/Score.ts"
@@ -45,7 +45,7 @@ const bases = ({ kernels, means, space }: Moments): Result.Result<ReadonlyArray<
   )
 
 /** The score of the same gradients D, turned to U_A^T D U_G: of a layer without bias, since U_A mixes it in. */
-const rotate = (score: Score, a: Float32Array, g: Float32Array): OuterScore => {
+const rotate = (score: OuterScore, a: Float32Array, g: Float32Array): OuterScore => {
   const { block, cotangent } = score
   const { columns, rows } = block
   const [count, examples] = cotangent.shape
@@ -170,7 +170,7 @@ const inBases = (constants: ReadonlyArray<Float32Array>): Structure<Able> => ({
   constants,
   moments: ({ blocks }) => blocks.map(({ columns, rows }) => Sum({ size: rows * columns })),
   reduce: ({ layers }) =>
-    layers.map((score, i) => summedSquares(rotate(score, constants[2 * i]!, constants[2 * i + 1]!))),
+    layers.map((score, i) => summedSquares(rotate(requireOuter(score), constants[2 * i]!, constants[2 * i + 1]!))),
   operations: (moments) => ({
     ...operations(constants, moments),
     restrict: (index) => ({

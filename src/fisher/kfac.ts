@@ -13,7 +13,8 @@ import type { NotPositiveDefinite } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import { decompose } from "../linalg/SymmetricEigen.ts"
 import type { ParamBlock } from "../model/ParamSpace.ts"
-import { cotangentMoment, inputMoment } from "../model/Score.ts"
+import { cotangentMoment, inputMoment } from "../model/Factors.ts"
+import { requireOuter } from "../model/Score.ts"
 import { meanDiagonal, product, sumOfSquares, times } from "./internal/arrays.ts"
 import { dampedInverse, outweighs, roundingFloor, singular } from "./internal/damped.ts"
 import { lastOf, once } from "./internal/lastOf.ts"
@@ -177,7 +178,7 @@ export const kfac: Structure<Exclude<Operation, "sum">> = {
   moments: ({ blocks }) =>
     blocks.flatMap(({ columns, rows }) => [Sum({ size: rows * rows }), Sum({ size: columns * columns })]),
   reduce: ({ layers, share }) =>
-    layers.flatMap((layer) => {
+    layers.map(requireOuter).flatMap((layer) => {
       const a = inputMoment(layer)
       return [share === 1 ? a : tf.mul(a, share), cotangentMoment(layer)]
     }),

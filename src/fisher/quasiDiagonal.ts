@@ -12,7 +12,7 @@ import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
 import type { NotPositiveDefinite } from "../Errors.ts"
 import type { ParamBlock } from "../model/ParamSpace.ts"
-import { gradients, type Score, summedSquares } from "../model/Score.ts"
+import { columnsOf, gradients, type Score, summedSquares } from "../model/Score.ts"
 import { sumOf } from "../tensor/Device.ts"
 import { times } from "./internal/arrays.ts"
 import { roundingFloor, singular } from "./internal/damped.ts"
@@ -25,10 +25,12 @@ const coupled = ({ bias, rows }: ParamBlock): boolean => bias && rows > 1
 
 /** `sum_{k,n} gradient_i gradient_0` of the weights i with the bias 0 of their unit, `[in, out]`. */
 const biasMoment = (score: Score): tf.Tensor => {
-  const { block, cotangent, input, positions } = score
+  const { block } = score
   const weights = block.rows - 1
-  if (positions === 1) return tf.matMul(input, tf.sum(tf.square(cotangent), 0), true, false)
-  return sumOf(cotangent.shape[0], (k) => {
+  if (score._tag === "Outer" && score.positions === 1) {
+    return tf.matMul(score.input, tf.sum(tf.square(score.cotangent), 0), true, false)
+  }
+  return sumOf(columnsOf(score), (k) => {
     const each = gradients(score, k, k + 1).reshape([-1, block.rows, block.columns])
     const bias = each.slice([0, weights, 0], [-1, 1, -1])
     return tf.sum(tf.mul(each.slice([0, 0, 0], [-1, weights, -1]), bias), 0)

@@ -6,29 +6,30 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { Effect, Schema, type Scope } from "effect"
-import { type InvalidLabel, MissingLabels, NonFinite, ShapeMismatch, type TensorFailure } from "../Errors.ts"
+import { InvalidArgument, type InvalidLabel, MissingLabels, NonFinite, ShapeMismatch, type TensorFailure } from "../Errors.ts"
 import { decodeOrThrow, firstNonFinite, Seed } from "../Options.ts"
 import { fold, make as makeKey } from "../random/Key.ts"
 import { Device } from "../tensor/Device.ts"
 import type { Batch, Labels } from "./Batch.ts"
 import * as Init from "./Init.ts"
+import { forward, linearize as linearizeNetwork, type LinearizedNetwork } from "./internal/walk.ts"
 import type { Weights } from "./Layer.ts"
-import type { Distribution, Likelihood } from "./Likelihood.ts"
+import type { SampledDistribution, SampledLikelihood } from "./Likelihood.ts"
 import * as Network from "./Network.ts"
 import { type Layout, mismatch } from "./ParamSpace.ts"
 import * as Params from "./Params.ts"
-import { type Scores, summedGradient } from "./Score.ts"
+import { type Scores, summedGradient, tensorsOf } from "./Score.ts"
 import type { Tangent } from "./Tangent.ts"
 
 export interface Conditional<S extends string> {
   readonly network: Network.Network<S>
-  readonly likelihood: Likelihood
+  readonly likelihood: SampledLikelihood
 }
 
 /** *Throws* `ShapeMismatch` where the likelihood cannot take the network's outputs. */
 export const make = <S extends string>(
   network: Network.Network<S>,
-  likelihood: Likelihood
+  likelihood: SampledLikelihood
 ): Conditional<S> => {
   const misfit = likelihood.misfit(network.outputs)
   if (misfit !== undefined) throw misfit
@@ -51,10 +52,11 @@ export const init = <S extends string>(
   const { init = Init.lecun, seed } = decodeOrThrow(InitOptions, options)
   const key = makeKey(seed)
   const values = new Float32Array(network.space.size)
-  for (const layer of network.layers) {
-    if (layer.initialise === undefined) continue
-    const { offset } = network.space.blocks[layer.block]!
-    values.set(layer.initialise(fold(key, layer.block), init), offset)
+  // The first use of a shared block says how it begins.
+  for (const { block, operation } of network.layers.toReversed()) {
+    if (operation._tag === "Merge" || operation.layer.initialise === undefined) continue
+    const of = network.space.blocks[block]
+    if (of !== undefined) values.set(operation.layer.initialise(fold(key, block), init), of.offset)
   }
   return Params.make(network.space, values)
 }
@@ -62,6 +64,7 @@ export const init = <S extends string>(
 /** Parameters on the device, for as long as the Scope in which they were loaded. */
 export interface Loaded<S extends string> {
   readonly conditional: Conditional<S>
+  /** Of each block of the space, then of each frozen one. */
   readonly weights: ReadonlyArray<Weights>
 }
 
@@ -70,15 +73,25 @@ export const load = Effect.fnUntraced(function* <S extends string>(
   conditional: Conditional<S>,
   params: Params.Params<S>
 ): Effect.fn.Return<Loaded<S>, TensorFailure | ShapeMismatch, Device | Scope.Scope> {
-  yield* sameSpace("vector of parameters", conditional.network.space, params.space)
-  const weights = yield* upload(conditional.network.space, params.values)
+  const { frozen, space } = conditional.network
+  yield* sameSpace("vector of parameters", space, params.space)
+  const weights = yield* upload([...blocksOf(space, params.values), ...frozen])
   return { conditional, weights }
 })
 
-const upload = (space: Layout, values: Float32Array) =>
+/** The values of each block of a vector. */
+const blocksOf = (space: Layout, values: Float32Array): ReadonlyArray<Network.FrozenBlock> =>
+  space.blocks.map((block) => ({
+    block,
+    values: values.subarray(block.offset, block.offset + block.rows * block.columns)
+  }))
+
+const upload = (blocks: ReadonlyArray<Network.FrozenBlock>) =>
   Device.use((device) =>
     device.compute("load", (keep) =>
-      Network.weightsOf(space, values, (numbers, shape) => keep(tf.tensor(numbers, [...shape])))
+      blocks.map(({ block, values }) =>
+        Network.blockWeights(block, values, (numbers, shape) => keep(tf.tensor(numbers, [...shape])))
+      )
     )
   )
 
@@ -89,17 +102,32 @@ const sameSpace = (what: string, due: Layout, actual: Layout): Effect.Effect<voi
 
 const inputTensor = (batch: Batch): tf.Tensor2D => tf.tensor2d(batch.x, [batch.examples, batch.features])
 
-const fits = <S extends string>({ network }: Conditional<S>, batch: Batch) =>
-  batch.features === network.features
-    ? Effect.void
-    : Effect.fail(
-        new ShapeMismatch({
-          what: "features of x",
-          expected: String(network.features),
-          actual: String(batch.features),
-          message: `The data has ${batch.features} features and the network ${network.space.signature} takes ${network.features}. Give both the same number.`
-        })
-      )
+/** Whether a batch can be given to the network: as many features as it takes, and none that a layer on x itself refuses. */
+const fits = <S extends string>(
+  { network }: Conditional<S>,
+  { examples, features, indices, x }: Batch
+): Effect.Effect<void, ShapeMismatch | InvalidArgument> => {
+  if (features !== network.features) {
+    return Effect.fail(
+      new ShapeMismatch({
+        what: "features of x",
+        expected: String(network.features),
+        actual: String(features),
+        message: `The data has ${features} features and the network ${network.space.signature} takes ${network.features}. Give both the same number.`
+      })
+    )
+  }
+  for (const { inputs, operation } of network.layers) {
+    if (operation._tag === "Merge" || operation.layer.flaw === undefined || inputs[0] !== 0) continue
+    for (let n = 0; n < examples; n++) {
+      const flaw = operation.layer.flaw(x.subarray(n * features, (n + 1) * features))
+      if (flaw === undefined) continue
+      const message = `Example ${indices[n]} does not fit the network: ${flaw}`
+      return Effect.fail(new InvalidArgument({ argument: "x", value: `example ${indices[n]}`, message }))
+    }
+  }
+  return Effect.void
+}
 
 const finiteOutputs = (what: string, values: Float32Array) => {
   const index = firstNonFinite(values)
@@ -118,13 +146,15 @@ const finiteOutputs = (what: string, values: Float32Array) => {
 /** What the network says of a block of examples: z, and the distribution of y that each z stands for. */
 export interface Outputs {
   readonly batch: Batch
-  readonly likelihood: Likelihood
+  readonly likelihood: SampledLikelihood
   /** `[N, C]` */
   readonly z: Float32Array
   /** C */
   readonly size: number
-  /** p(y|x) of example n of the block: computed at the first call, then kept. */
-  readonly distribution: (n: number) => Distribution
+  /** The data's own label of example n, for a likelihood that asks what was observed. */
+  readonly observed: (n: number) => Float32Array | undefined
+  /** p(y|x) of example n of the block, by what was observed of it: computed at the first call, then kept. */
+  readonly distribution: (n: number) => SampledDistribution
 }
 
 const outputs = <S extends string>(
@@ -133,13 +163,18 @@ const outputs = <S extends string>(
   z: Float32Array
 ): Outputs => {
   const size = network.outputs
-  const cache: Array<Distribution | undefined> = new Array(batch.examples)
+  const cache: Array<SampledDistribution | undefined> = new Array(batch.examples)
+  const labels = likelihood.observes === true ? batch.labels : undefined
+  const observed = (n: number) =>
+    labels?.values.subarray(n * labels.labelSize, (n + 1) * labels.labelSize)
   return {
     batch,
     likelihood,
     z,
     size,
-    distribution: (n) => (cache[n] ??= likelihood.at(z.subarray(n * size, (n + 1) * size)))
+    observed,
+    distribution: (n) =>
+      (cache[n] ??= likelihood.at(z.subarray(n * size, (n + 1) * size), observed(n)))
   }
 }
 
@@ -147,11 +182,11 @@ const outputs = <S extends string>(
 export const evaluate = Effect.fnUntraced(function* <S extends string>(
   { conditional, weights }: Loaded<S>,
   batch: Batch
-): Effect.fn.Return<Outputs, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
+): Effect.fn.Return<Outputs, TensorFailure | ShapeMismatch | NonFinite | InvalidArgument, Device | Scope.Scope> {
   yield* fits(conditional, batch)
   const device = yield* Device
   const output = yield* device.compute("forward", (keep) =>
-    keep(Network.forward(conditional.network.layers, weights, inputTensor(batch)))
+    keep(forward(conditional.network.layers, weights, inputTensor(batch)))
   )
   const [z] = yield* device.read("forward", [output])
   return outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
@@ -183,12 +218,12 @@ export interface Linearization<S extends string> {
 export const linearize = Effect.fnUntraced(function* <S extends string>(
   { conditional, weights }: Loaded<S>,
   batch: Batch
-): Effect.fn.Return<Linearization<S>, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
+): Effect.fn.Return<Linearization<S>, TensorFailure | ShapeMismatch | NonFinite | InvalidArgument, Device | Scope.Scope> {
   yield* fits(conditional, batch)
   const device = yield* Device
   const { network } = conditional
   const map = yield* device.compute("linearize", (keep) => {
-    const made = Network.linearize(network.layers, network.space, weights, inputTensor(batch))
+    const made = linearizeNetwork(network.layers, network.space, weights, inputTensor(batch))
     for (const tensor of new Set(made.tape)) keep(tensor)
     return made
   })
@@ -205,7 +240,7 @@ export const linearize = Effect.fnUntraced(function* <S extends string>(
 
 const backprop = Effect.fnUntraced(function* <S extends string>(
   space: Network.Network<S>["space"],
-  map: Network.LinearizedNetwork,
+  map: LinearizedNetwork,
   examples: number,
   outputSize: number,
   cotangents: Float32Array,
@@ -223,10 +258,12 @@ const backprop = Effect.fnUntraced(function* <S extends string>(
   }
   yield* finiteOutputs("cotangents", cotangents)
   const device = yield* Device
+  const tape = new Set(map.tape)
   const layers = yield* device.compute("backprop", (keep) => {
     const scores = map.scores(tf.tensor3d(cotangents, [columns, examples, outputSize]))
-    // The inputs are on the linearisation's tape already.
-    for (const score of scores) keep(score.cotangent)
+    // What the linearisation keeps has its owner already.
+    const made = scores.flatMap(tensorsOf).filter((tensor) => !tape.has(tensor))
+    for (const tensor of new Set(made)) keep(tensor)
     return scores
   })
   return { space, examples, columns, share, layers }
@@ -234,12 +271,12 @@ const backprop = Effect.fnUntraced(function* <S extends string>(
 
 const pushforward = Effect.fnUntraced(function* <S extends string>(
   conditional: Conditional<S>,
-  map: Network.LinearizedNetwork,
+  map: LinearizedNetwork,
   tangent: Tangent<S>
 ): Effect.fn.Return<Float32Array, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
   yield* sameSpace("tangent", conditional.network.space, tangent.space)
   const device = yield* Device
-  const direction = yield* upload(conditional.network.space, tangent.values)
+  const direction = yield* upload(blocksOf(conditional.network.space, tangent.values))
   const change = yield* device.compute("pushforward", (keep) => keep(map.pushforward(direction)))
   const [values] = yield* device.read("pushforward", [change])
   return yield* finiteOutputs("changes of the outputs", values!)
@@ -265,7 +302,7 @@ export const sumScores = Effect.fnUntraced(function* <S extends string>(
  * *Fails*: `MissingLabels`, `ShapeMismatch`, `InvalidLabel`.
  */
 export const checkedLabels = (
-  likelihood: Likelihood,
+  likelihood: SampledLikelihood,
   outputs: number,
   { examples, indices, labels }: Batch
 ): Effect.Effect<Labels, MissingLabels | ShapeMismatch | InvalidLabel> => {

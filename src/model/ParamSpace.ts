@@ -14,6 +14,13 @@ import { shown } from "../Options.ts"
 
 declare const Space: unique symbol
 
+/**
+ * How the gradient of a block comes about. `"outer"`: as a sum of outer products abar g^T, so that it has Kronecker factors.
+ * `"unitwise"`: column by column, each with its own inputs (scale and shift of a normalisation, a depthwise convolution).
+ * `"written"`: in no such way, as for a kernel that is used transposed too, or a function of one's own.
+ */
+export type BlockForm = "outer" | "unitwise" | "written"
+
 /** One layer's part of the flat vector: a row-major matrix of `rows` x `columns`, its last row the bias if there is one. */
 export interface ParamBlock {
   /** The layer that it belongs to, such as `"0 dense(64)"`. */
@@ -22,6 +29,7 @@ export interface ParamBlock {
   readonly rows: number
   readonly columns: number
   readonly bias: boolean
+  readonly form: BlockForm
 }
 
 /** A parameter space without its name in the types: for what is the same in every network. */

@@ -1,12 +1,13 @@
 /**
- * The score of a layer: the gradients of its parameters for every example and every column of cotangents, not multiplied out.
+ * The score of a layer: the gradients of its parameters for every example and every column of cotangents, not multiplied out where
+ * that is possible.
  *
  * A dense layer s = W^T a + b has, for the cotangent g of s, the gradient abar g^T, with abar = [a; 1]. So the pair (a, g) says
  * all of it in far fewer numbers, and what a structure needs (outer products of gradients, their squares, Kronecker factors) is
  * computed from the pair. This is the *outer* form. A layer with shared weights (a convolution, a sequence) sums abar g^T over its
- * T positions.
+ * T positions. Gradients that are no smaller as a pair (scale and shift of a normalisation) are in the *written* form.
  *
- * A layer knows this form and no structure; a structure knows this form and no layer.
+ * A layer knows these forms and no structure; a structure knows these forms and no layer.
  */
 import * as tf from "@tensorflow/tfjs"
 import { sumOf } from "../tensor/Device.ts"
@@ -19,12 +20,27 @@ export interface OuterScore {
   readonly positions: number
   /** `[N T, in]`. */
   readonly input: tf.Tensor2D
-  /** `[K, N T, out]`. */
+  /** `[K, N T, out]`; 0 at masked positions. */
   readonly cotangent: tf.Tensor3D
+  /** `[N, T]`, 1 where a position counts and 0 where not; absent where all do. */
+  readonly mask?: tf.Tensor2D | undefined
 }
 
-/** One form today; scale and shift of a normalisation will be another. */
-export type Score = OuterScore
+/** Gradients written out. */
+export interface WrittenScore {
+  readonly _tag: "Written"
+  readonly block: ParamBlock
+  /** `[K, N, P_layer]`. */
+  readonly gradient: tf.Tensor3D
+}
+
+export type Score = OuterScore | WrittenScore
+
+/** The score of a block of the outer form. */
+export const requireOuter = (score: Score): OuterScore => {
+  if (score._tag === "Outer") return score
+  throw new Error(`the gradients of ${score.block.layer} are written out: they have no Kronecker factors`)
+}
 
 /** The scores of a block of examples for one set of cotangents, whatever the network. */
 export interface BlockScores {
@@ -47,6 +63,12 @@ export interface Scores<S extends string> extends BlockScores {
   readonly space: ParamSpace<S>
 }
 
+/** The tensors that a score is made of. */
+export const tensorsOf = (score: Score): ReadonlyArray<tf.Tensor> =>
+  score._tag === "Written"
+    ? [score.gradient]
+    : [score.input, score.cotangent, ...(score.mask === undefined ? [] : [score.mask])]
+
 /** abar `[N T, in(+1)]`: the input with a trailing 1 where the layer has a bias. */
 export const augmentedInput = ({ input, block }: OuterScore): tf.Tensor2D => {
   if (!block.bias) return input
@@ -59,8 +81,10 @@ export const stackedCotangent = ({ cotangent }: OuterScore): tf.Tensor2D =>
   cotangent.reshape([cotangent.shape[0] * cotangent.shape[1], cotangent.shape[2]])
 
 /** `sum_{k,n} gradient`, `[in(+1), out]`. Cost: one product. */
-export const summedGradient = (score: OuterScore): tf.Tensor2D =>
-  tf.matMul(augmentedInput(score), tf.sum(score.cotangent, 0), true, false)
+export const summedGradient = (score: Score): tf.Tensor2D =>
+  score._tag === "Written"
+    ? tf.sum(score.gradient, [0, 1]).reshape([score.block.rows, score.block.columns])
+    : tf.matMul(augmentedInput(score), tf.sum(score.cotangent, 0), true, false)
 
 /** The columns `[from, to)` of the cotangents side by side, `[N T, (to - from) out]`. */
 const columnsAcross = ({ cotangent }: OuterScore, from: number, to: number): tf.Tensor2D => {
@@ -94,10 +118,14 @@ const gradientsOfExample = (score: OuterScore, from: number, to: number): ((n: n
  * Every gradient written out for the columns `[from, to)`, `[(to - from) N, P_layer]`.
  * Cost: (to - from) N P_layer floats.
  */
-export const gradients = (score: OuterScore, from: number, to: number): tf.Tensor2D => {
+export const gradients = (score: Score, from: number, to: number): tf.Tensor2D => {
   const columns = to - from
-  const [, rows, out] = score.cotangent.shape
   const size = score.block.rows * score.block.columns
+  if (score._tag === "Written") {
+    const examples = score.gradient.shape[1]
+    return tf.slice(score.gradient, [from, 0, 0], [columns, examples, size]).reshape([columns * examples, size])
+  }
+  const [, rows, out] = score.cotangent.shape
   if (score.positions === 1) {
     const g = tf.slice(score.cotangent, [from, 0, 0], [columns, rows, out])
     return tf
@@ -122,44 +150,62 @@ export const gradients = (score: OuterScore, from: number, to: number): tf.Tenso
  * With one position it is (abar^2)^T (sum_k g^2): one product, and no gradient is written out. With more, the gradients of one
  * example are there at a time.
  */
-export const summedSquares = (score: OuterScore): tf.Tensor2D => {
+export const summedSquares = (score: Score): tf.Tensor2D => {
+  const { rows, columns: out } = score.block
+  if (score._tag === "Written") return tf.sum(tf.square(score.gradient), [0, 1]).reshape([rows, out])
   if (score.positions === 1) {
     return tf.matMul(tf.square(augmentedInput(score)), tf.sum(tf.square(score.cotangent), 0), true, false)
   }
   const columns = score.cotangent.shape[0]
-  const { rows, columns: out } = score.block
   const ofExample = gradientsOfExample(score, 0, columns)
   const squares = sumOf(score.input.shape[0] / score.positions, (n) => tf.square(ofExample(n)))
   return tf.sum(squares.reshape([rows, columns, out]), 1)
 }
 
-/** How many rows a product sums over at once where positions make them many: a float32 sum of more loses digits. */
-const rowsAtOnce = 2 ** 12
-
-/** x^T x of rows `part(x)`, for `[rows, .]`. */
-const moment = (x: tf.Tensor2D, part: (rows: tf.Tensor2D) => tf.Tensor2D): tf.Tensor2D => {
-  const [rows, width] = x.shape
-  return sumOf(Math.ceil(rows / rowsAtOnce), (i) => {
-    const from = i * rowsAtOnce
-    const own = part(tf.slice(x, [from, 0], [Math.min(rowsAtOnce, rows - from), width]))
-    return tf.matMul(own, own, true, false)
-  })
+/**
+ * The score of a block that several operations use: its gradients are the sums of theirs.
+ *
+ * Outer products are summed over positions already, so those of several uses are the positions of one; K-FAC then expands over all of
+ * them. Where one of them is written out, all are.
+ */
+export const summed = (scores: ReadonlyArray<Score>): Score => {
+  if (scores.length === 1) return scores[0]!
+  const outer = scores.filter((score) => score._tag === "Outer")
+  return outer.length === scores.length ? side(outer) : writtenSum(scores)
 }
 
-/** `(1/T) sum_{n,t} abar abar^T`, `[in(+1), in(+1)]`: N times the Kronecker factor A (K-FAC, expand). */
-export const inputMoment = (score: OuterScore): tf.Tensor2D => {
-  if (score.positions === 1) {
-    const abar = augmentedInput(score)
-    return tf.matMul(abar, abar, true, false)
+const side = (scores: ReadonlyArray<OuterScore>): OuterScore => {
+  const { block, cotangent, input, positions } = scores[0]!
+  const examples = input.shape[0] / positions
+  const [columns, , out] = cotangent.shape
+  const all = scores.reduce((sum, score) => sum + score.positions, 0)
+  const inputs = scores.map((score) => score.input.reshape([examples, score.positions, input.shape[1]]))
+  const cotangents = scores.map((score) => score.cotangent.reshape([columns, examples, score.positions, out]))
+  const mask = scores.some((score) => score.mask !== undefined)
+    ? tf.concat(
+        scores.map((score) => score.mask ?? (tf.ones([examples, score.positions]) as tf.Tensor2D)),
+        1
+      )
+    : undefined
+  return {
+    _tag: "Outer",
+    block,
+    positions: all,
+    input: tf.concat(inputs, 1).reshape([examples * all, input.shape[1]]),
+    cotangent: tf.concat(cotangents, 2).reshape([columns, examples * all, out]),
+    mask
   }
-  return tf.div(
-    moment(score.input, (input) => augmentedInput({ ...score, input })),
-    score.positions
-  )
 }
 
-/** `sum_{k,n,t} g g^T`, `[out, out]`: N times the Kronecker factor G. */
-export const cotangentMoment = (score: OuterScore): tf.Tensor2D => {
-  const g = stackedCotangent(score)
-  return score.positions === 1 ? tf.matMul(g, g, true, false) : moment(g, (rows) => rows)
+/** How many cotangents it is for: K. */
+export const columnsOf = (score: Score): number =>
+  (score._tag === "Outer" ? score.cotangent : score.gradient).shape[0]
+
+const writtenSum = (scores: ReadonlyArray<Score>): WrittenScore => {
+  const { block } = scores[0]!
+  const size = block.rows * block.columns
+  const each = scores.map((score) =>
+    gradients(score, 0, columnsOf(score)).reshape<tf.Tensor3D>([columnsOf(score), -1, size])
+  )
+  return { _tag: "Written", block, gradient: each.reduce((sum, gradient) => tf.add(sum, gradient)) }
 }

@@ -4,6 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { Score } from "../../src/index.ts"
+import * as Factors from "../../src/model/Factors.ts"
 import type { Vector } from "../oracle/linear.ts"
 import { generator } from "../oracle/random.ts"
 
@@ -11,7 +12,7 @@ const [K, N, T, inputs, out] = [2, 5, 3, 2, 4]
 const random = generator(9)
 const a = Float32Array.from(random.normals(N * T * inputs))
 const g = Float32Array.from(random.normals(K * N * T * out))
-const block = { layer: "0 shared", offset: 0, rows: inputs + 1, columns: out, bias: true }
+const block = { layer: "0 shared", offset: 0, rows: inputs + 1, columns: out, bias: true, form: "outer" } as const
 const abar = (n: number, t: number, i: number): number => (i === inputs ? 1 : a[(n * T + t) * inputs + i]!)
 const cotangent = (k: number, n: number, t: number, o: number): number => g[((k * N + n) * T + t) * out + o]!
 const sum = (count: number, f: (i: number) => number): number => {
@@ -85,13 +86,13 @@ export const sharedLaws: ReadonlyArray<{
   },
   {
     name: "inputMoment is the mean over positions",
-    ours: Score.inputMoment,
+    ours: Factors.inputMoment,
     due: inputMoment,
     wrong: { "the sum, T too large": times(T, inputMoment), "T too small": times(1 / T, inputMoment) }
   },
   {
     name: "cotangentMoment is the sum over positions",
-    ours: Score.cotangentMoment,
+    ours: Factors.cotangentMoment,
     due: cotangentMoment,
     wrong: {
       "the mean, T too small": times(1 / T, cotangentMoment),

@@ -19,7 +19,11 @@ export const groupsOf = (examples: number, size: number): ReadonlyArray<Group> =
 
 /** An example is `positions` rows, one after the other. */
 const scoreOf = (score: Score, { from, to }: Group): Score => {
-  const { cotangent, input, positions } = score
+  if (score._tag === "Written") {
+    const [columns, , size] = score.gradient.shape
+    return { ...score, gradient: tf.slice(score.gradient, [0, from, 0], [columns, to - from, size]) }
+  }
+  const { cotangent, input, mask, positions } = score
   const [columns, , out] = cotangent.shape
   const width = input.shape[1]
   const [first, rows] = [from * positions, (to - from) * positions]
@@ -27,7 +31,8 @@ const scoreOf = (score: Score, { from, to }: Group): Score => {
     ...score,
     // tfjs slices no tensor without columns.
     input: width === 0 ? (tf.zeros([rows, 0]) as tf.Tensor2D) : tf.slice(input, [first, 0], [rows, width]),
-    cotangent: tf.slice(cotangent, [0, first, 0], [columns, rows, out])
+    cotangent: tf.slice(cotangent, [0, first, 0], [columns, rows, out]),
+    mask: mask && tf.slice(mask, [from, 0], [to - from, positions])
   }
 }
 

@@ -1,6 +1,6 @@
 /** Layers that apply one function to every number: what their files share. */
 import * as tf from "@tensorflow/tfjs"
-import type { Layer } from "../Layer.ts"
+import { type SingleLayer, single } from "../Layer.ts"
 import type { Form } from "../Shape.ts"
 
 export interface ElementwiseFunction {
@@ -13,22 +13,23 @@ export interface ElementwiseFunction {
 export const activation = <const Name extends string>(
   name: Name,
   f: ElementwiseFunction
-): Layer<Name, Form, "same"> => ({
-  _tag: "Layer",
-  name,
-  gives: "same",
-  build: (input) => ({
-    output: input,
-    forward: (_, input) => f.value(input),
-    linearize: ({ input }) => {
-      const output = f.value(input)
-      const slope = f.derivative(input, output)
-      return {
-        output,
-        tape: [slope],
-        pullbackInput: (cotangent) => tf.mul(cotangent, slope),
-        pushforward: (tangent) => (tangent === undefined ? undefined : tf.mul(tangent, slope))
+): SingleLayer<Name, Form, "same"> =>
+  single({
+    name,
+    gives: "same",
+    build: (input) => ({
+      output: input,
+      masking: "keeps",
+      forward: (_, input) => f.value(input),
+      linearize: ({ input }) => {
+        const output = f.value(input)
+        const slope = f.derivative(input, output)
+        return {
+          output,
+          tape: [slope],
+          pullbackInput: (cotangent) => tf.mul(cotangent, slope),
+          pushforward: (tangent) => (tangent === undefined ? undefined : tf.mul(tangent, slope))
+        }
       }
-    }
+    })
   })
-})

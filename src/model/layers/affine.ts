@@ -27,3 +27,9 @@ export const drawn = (
   for (let i = 0; i < inputs * outputs; i++) values[i] = scale * normal(uniform(key, i, 0))
   return values
 }
+
+/** The sum of two tangents of an output, either of which may be none. */
+export const added = (
+  own: tf.Tensor2D | undefined,
+  passed: tf.Tensor2D | undefined
+): tf.Tensor2D | undefined => (own === undefined ? passed : passed === undefined ? own : tf.add(own, passed))

@@ -22,9 +22,9 @@ import {
   type Side,
   type Two
 } from "../internal/convolution.ts"
-import type { BuiltLayer, Layer } from "../Layer.ts"
+import { type BuiltLayer, type SingleLayer, single } from "../Layer.ts"
 import { type Image, type Shape, shapeName, sizeOf } from "../Shape.ts"
-import { affine, drawn, product } from "./affine.ts"
+import { added, affine, drawn, product } from "./affine.ts"
 import { type Conv2dName, type Conv2dOptions, decoded, type NoOther } from "./conv2dOptions.ts"
 
 export type { Conv2dName, Conv2dOptions, Padding, Pair } from "./conv2dOptions.ts"
@@ -41,15 +41,14 @@ export type { Conv2dName, Conv2dOptions, Padding, Pair } from "./conv2dOptions.t
  */
 export const conv2d = <const Options extends Conv2dOptions>(
   options: Options & NoOther<Options>
-): Layer<Conv2dName<Options>, "image", "image"> => {
+): SingleLayer<Conv2dName<Options>, "image", "image"> => {
   const { bias, filters, name, sides } = decoded(options)
-  return {
-    _tag: "Layer",
+  return single({
     name: name as Conv2dName<Options>,
-    takes: "image",
+    takes: ["image"],
     gives: "image",
     build: (input) => build(onImage(name, sides, input), filters, bias)
-  }
+  })
 }
 
 /** 256 MiB of patches an example. */
@@ -93,7 +92,7 @@ const build = (g: Geometry, filters: number, bias: boolean): BuiltLayer => {
   const images = (s: tf.Tensor2D): tf.Tensor2D => s.reshape([-1, positions * filters])
   return {
     output: { height: g.output[0], width: g.output[1], channels: filters },
-    shape: { rows: inputs + (bias ? 1 : 0), columns: filters, bias },
+    shape: { rows: inputs + (bias ? 1 : 0), columns: filters, bias, form: "outer" },
     initialise: (key, init) => {
       const taps = g.kernel[0] * g.kernel[1]
       return drawn(key, variance(init, inputs, taps * filters), inputs, filters, bias)
@@ -120,15 +119,11 @@ const build = (g: Geometry, filters: number, bias: boolean): BuiltLayer => {
             cotangent: cotangent.reshape([columns, examples * positions, filters])
           }
         },
-        pushforward: (tangent, direction) => {
-          const moved = images(affine(own, direction!))
-          if (tangent === undefined) return moved
-          const { kernel } = weights!
-          return tf.add(
-            moved,
-            byRows(tangent, atOnce, (rows) => images(product(patches(rows), kernel)))
+        pushforward: (tangent, direction) =>
+          added(
+            direction && images(affine(own, direction)),
+            tangent && byRows(tangent, atOnce, (rows) => images(product(patches(rows), weights!.kernel)))
           )
-        }
       }
     }
   }

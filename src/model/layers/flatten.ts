@@ -1,10 +1,9 @@
 /** An image as a row of numbers. Values are flat already, NHWC row-major, so no number moves. */
-import type { Layer } from "../Layer.ts"
+import { type SingleLayer, single } from "../Layer.ts"
 import { type Form, sizeOf } from "../Shape.ts"
 
-/** What a dense layer after an image needs: from here on, height, width and channels are forgotten. Of numbers, the same numbers. */
-export const flatten: Layer<"flatten", Form, "numbers"> = {
-  _tag: "Layer",
+/** What a dense layer on all of an image or a sequence needs: from here on, its shape is forgotten. Of numbers, the same numbers. */
+export const flatten: SingleLayer<"flatten", Form, "numbers"> = single({
   name: "flatten",
   gives: "numbers",
   build: (input) => ({
@@ -17,4 +16,4 @@ export const flatten: Layer<"flatten", Form, "numbers"> = {
       pushforward: (tangent) => tangent
     })
   })
-}
+})

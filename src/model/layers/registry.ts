@@ -9,5 +9,6 @@ import { tanh } from "./tanh.ts"
 export { conv2d } from "./conv2d.ts"
 export { dense } from "./dense.ts"
 export { flatten } from "./flatten.ts"
+export { gelu, identity, relu, sigmoid, softplus, tanh }
 
 export const activations = { gelu, identity, relu, sigmoid, softplus, tanh } as const

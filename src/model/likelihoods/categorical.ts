@@ -3,25 +3,14 @@
  *
  * *Math*: score = e_y - p; Lambda = diag(p) - p p^T, of rank C - 1.
  */
+import { Schema } from "effect"
 import { InvalidLabel, ShapeMismatch } from "../../Errors.ts"
+import { ClassWeight, decodeOrThrow } from "../../Options.ts"
 import { categorical as drawCategorical } from "../../random/Distributions.ts"
 import { divergenceTerm } from "../../random/SpecialFunctions.ts"
+import { logSoftmax } from "../internal/softmax.ts"
+import { weighted } from "../internal/weighted.ts"
 import type { Distribution, Likelihood } from "../Likelihood.ts"
-
-/**
- * log softmax(z), `[C]`, to full relative precision: with m the largest logit, log sum_c exp(z_c - m) is log1p of the sum over the
- * others, so that a probability near 1 keeps the digits of its distance to 1.
- */
-const logSoftmax = (z: ArrayLike<number>): Float64Array => {
-  let top = 0
-  for (let c = 1; c < z.length; c++) if (z[c]! > z[top]!) top = c
-  let others = 0
-  for (let c = 0; c < z.length; c++) if (c !== top) others += Math.exp(z[c]! - z[top]!)
-  const logSum = Math.log1p(others)
-  const out = new Float64Array(z.length)
-  for (let c = 0; c < z.length; c++) out[c] = z[c]! - z[top]! - logSum
-  return out
-}
 
 /** 1 - p_k as the sum of the others: the difference would lose the digits of a p_k near 1. */
 const complement = (p: Float64Array, k: number): number => {
@@ -104,4 +93,40 @@ export const categorical: Likelihood = {
           message: `The label of example ${example} is ${y[0]}. A categorical label is a class index from 0 to ${outputs - 1}.`
         }),
   at
+}
+
+/** `classWeights`: one for each class, 0 or from 1e-150 to 1e150. */
+export const CategoricalOptions = Schema.Struct({ classWeights: Schema.NonEmptyArray(ClassWeight) })
+export type CategoricalOptions = typeof CategoricalOptions.Type
+
+/**
+ * Categorical, with examples reweighed by the class of their own label: one of class c counts w_c times.
+ *
+ * *Math*: the loss of an example is -w_c log p(c|z), c its label in the data: the weighted cross-entropy, a mean over examples that no
+ * sum of weights divides. The Fisher is (1/N) sum_n w_{c_n} E_{y ~ p(y|x_n)}[score score^T], the generalised Gauss-Newton matrix of that
+ * loss: y is drawn from p, and the weight is that of the label of the data, not of the draw, or scores would not have the mean 0. The
+ * empirical Fisher is (1/N) sum_n w_{c_n} score_n score_n^T, of the scores of p at the labels; the squares of the gradients of the loss
+ * would have w^2.
+ *
+ * An example of weight 0 counts nowhere. The Fisher needs data with labels. *Throws*: `InvalidArgument`.
+ */
+export const categoricalWith = (options: CategoricalOptions): Likelihood => {
+  const classWeights = [...decodeOrThrow(CategoricalOptions, options).classWeights]
+  const name = `categorical(class weights ${classWeights.join(", ")})`
+  return {
+    ...categorical,
+    name,
+    misfit: (outputs) =>
+      outputs === classWeights.length
+        ? categorical.misfit(outputs)
+        : new ShapeMismatch({
+            what: "outputs of a categorical network",
+            expected: String(classWeights.length),
+            actual: String(outputs),
+            message: `The network has ${outputs} outputs and there are ${classWeights.length} class weights. Give each output its weight.`
+          }),
+    observes: true,
+    at: (z, observed) =>
+      observed === undefined ? at(z) : weighted(at(z), classWeights[observed[0]!]!, z.length, z.length - 1)
+  }
 }

@@ -8,93 +8,60 @@
 import { Schema } from "effect"
 import { InvalidArgument, ShapeMismatch } from "../../Errors.ts"
 import { decodeOrThrow, PositiveInt, shown } from "../../Options.ts"
-import type { Distribution, Likelihood } from "../Likelihood.ts"
+import { hasClosedForm } from "../internal/closedForm.ts"
+import { flat, joint, type Placed, type Sizes } from "../internal/joint.ts"
+import type { Likelihood, SampledLikelihood } from "../Likelihood.ts"
 
 /** A likelihood, and how many of the network's outputs are its own. */
-export interface Head {
-  readonly likelihood: Likelihood
+export interface SampledHead {
+  readonly likelihood: SampledLikelihood
   readonly outputs: number
+}
+
+/** A head with closed forms. */
+export interface Head extends SampledHead {
+  readonly likelihood: Likelihood
 }
 
 const Outputs = Schema.Struct({ outputs: PositiveInt })
 
-interface Placed extends Head {
-  /** Where its outputs, its labels and its columns begin. */
-  readonly output: number
-  readonly label: number
-  readonly column: number
+/** A head, and where its outputs, its labels and its columns begin. */
+type PlacedHead = SampledHead & Omit<Placed, "distribution">
+
+interface Layout extends Sizes {
+  readonly heads: ReadonlyArray<PlacedHead>
 }
 
-interface Layout {
-  readonly heads: ReadonlyArray<Placed>
-  readonly outputs: number
-  readonly labels: number
-  readonly columns: number
-}
-
-const layout = (heads: ReadonlyArray<Head>): Layout => {
+const layout = (heads: ReadonlyArray<SampledHead>): Layout => {
   let [output, label, column] = [0, 0, 0]
-  const placed: Array<Placed> = []
+  const placed: Array<PlacedHead> = []
   for (const { likelihood, outputs } of heads) {
-    placed.push({ likelihood, outputs, output, label, column })
+    const labels = likelihood.labelSize(outputs)
+    placed.push({ likelihood, outputs, labels, output, label, column })
     output += outputs
-    label += likelihood.labelSize(outputs)
-    column += likelihood.columns(outputs)
+    label += labels
+    column += hasClosedForm(likelihood) ? likelihood.columns(outputs) : 0
   }
   return { heads: placed, outputs: output, labels: label, columns: column }
 }
 
-const labelsOf = (y: ArrayLike<number>, { label, likelihood, outputs }: Placed): Float64Array =>
-  Float64Array.from({ length: likelihood.labelSize(outputs) }, (_, i) => y[label + i]!)
-
-const outputsOf = (z: ArrayLike<number>, { output, outputs }: Placed): Float64Array =>
-  Float64Array.from({ length: outputs }, (_, c) => z[output + c]!)
-
-const at = (z: ArrayLike<number>, { columns, heads, labels, outputs }: Layout): Distribution => {
-  const each = heads.map((head) => ({ head, own: head.likelihood.at(outputsOf(z, head)) }))
-  return {
-    logProbability: (y) =>
-      each.reduce((sum, { head, own }) => sum + own.logProbability(labelsOf(y, head)), 0),
-    score: (y) => {
-      const score = new Float64Array(outputs)
-      for (const { head, own } of each) score.set(own.score(labelsOf(y, head)), head.output)
-      return score
-    },
-    sample: (uniform) => {
-      const y = new Float64Array(labels)
-      for (const { head, own } of each) y.set(own.sample(uniform), head.label)
-      return y
-    },
-    fisher: () => {
-      const lambda = new Float64Array(outputs * outputs)
-      for (const { head, own } of each) {
-        const block = own.fisher()
-        for (let i = 0; i < head.outputs; i++) {
-          const row = block.subarray(i * head.outputs, (i + 1) * head.outputs)
-          lambda.set(row, (head.output + i) * outputs + head.output)
-        }
-      }
-      return lambda
-    },
-    factor: () => {
-      const factor = new Float64Array(columns * outputs)
-      for (const { head, own } of each) {
-        const part = own.factor()
-        for (let k = 0; k < part.length / head.outputs; k++) {
-          const column = part.subarray(k * head.outputs, (k + 1) * head.outputs)
-          factor.set(column, (head.column + k) * outputs + head.output)
-        }
-      }
-      return factor
-    },
-    klDivergence: (other) =>
-      each.reduce((sum, { head, own }) => sum + own.klDivergence(outputsOf(other, head)), 0)
-  }
+const at = (z: ArrayLike<number>, observed: ArrayLike<number> | undefined, own: Layout) => {
+  const values = flat(z)
+  const seen = observed === undefined ? undefined : flat(observed)
+  const parts = own.heads.map((head): Placed => {
+    const { label, labels, likelihood, output, outputs } = head
+    const distribution = likelihood.at(
+      values.subarray(output, output + outputs),
+      seen?.subarray(label, label + labels)
+    )
+    return { ...head, distribution }
+  })
+  return joint(parts, own)
 }
 
-const checked = (heads: ReadonlyArray<Head>): ReadonlyArray<Head> => {
+const checked = (heads: ReadonlyArray<SampledHead>): ReadonlyArray<SampledHead> => {
   if (!Array.isArray(heads) || heads.length === 0) throw noHeads(heads)
-  return heads.map((head: Head, i) => {
+  return heads.map((head: SampledHead, i) => {
     if (typeof head?.likelihood?.at !== "function") throw noLikelihood(head?.likelihood, i)
     const { likelihood } = head
     const { outputs } = decodeOrThrow(Outputs, { outputs: head.outputs })
@@ -104,20 +71,13 @@ const checked = (heads: ReadonlyArray<Head>): ReadonlyArray<Head> => {
   })
 }
 
-/**
- * y are the labels of the heads and z their outputs, one head after another. Given z, the heads are independent.
- *
- * *Throws*: `InvalidArgument` for no head, for one that is no likelihood or has no whole number of outputs; the `ShapeMismatch` of a
- * head that its likelihood cannot have.
- */
-export const product = (heads: ReadonlyArray<Head>): Likelihood => {
+const make = (heads: ReadonlyArray<SampledHead>): SampledLikelihood => {
   const own = layout(checked(heads))
   const name = `product(${own.heads.map(({ likelihood, outputs }) => `${likelihood.name} of ${outputs}`).join(", ")})`
   return {
     name,
     labelSize: () => own.labels,
     support: () => own.heads.reduce((all, { likelihood, outputs }) => all * likelihood.support(outputs), 1),
-    columns: () => own.columns,
     misfit: (outputs) =>
       outputs === own.outputs
         ? undefined
@@ -127,15 +87,31 @@ export const product = (heads: ReadonlyArray<Head>): Likelihood => {
             actual: String(outputs),
             message: `The network has ${outputs} outputs and the heads of ${name} take ${own.outputs}. Give both the same number.`
           }),
-    invalid: (y, _, example) => {
-      for (const head of own.heads) {
-        const wrong = head.likelihood.invalid(labelsOf(y, head), head.outputs, example)
+    invalid: (y, _, example, observed) => {
+      const [values, seen] = [flat(y), observed === undefined ? undefined : flat(observed)]
+      for (const { label, labels, likelihood, outputs } of own.heads) {
+        const part = (of: Float32Array | Float64Array) => of.subarray(label, label + labels)
+        const wrong = likelihood.invalid(part(values), outputs, example, seen && part(seen))
         if (wrong !== undefined) return wrong
       }
       return undefined
     },
-    at: (z) => at(z, own)
+    observes: own.heads.some(({ likelihood }) => likelihood.observes === true),
+    at: (z, observed) => at(z, observed, own),
+    ...(own.heads.every(({ likelihood }) => hasClosedForm(likelihood)) && { columns: () => own.columns })
   }
+}
+
+/**
+ * y are the labels of the heads and z their outputs, one head after another. Given z, the heads are independent. Closed forms are had
+ * where every head has them; each head counts by its own part of what was observed.
+ *
+ * *Throws*: `InvalidArgument` for no head, for one that is no likelihood or has no whole number of outputs; the `ShapeMismatch` of a
+ * head that its likelihood cannot have.
+ */
+export const product = make as {
+  (heads: ReadonlyArray<Head>): Likelihood
+  (heads: ReadonlyArray<SampledHead>): SampledLikelihood
 }
 
 const noHeads = (heads: unknown): InvalidArgument =>

@@ -1,0 +1,74 @@
+/**
+ * The Kronecker factors of scores in the outer form: second moments of abar and of g.
+ *
+ * *Math*: with T shared positions, *expand* takes each position for an example of its own, A = mean_n mean_t abar abar^T and
+ * G = mean_n sum_t g g^T; *reduce* takes an example as a whole, A = mean_n m m^T with m the mean of abar over positions, and
+ * G = mean_n s s^T with s the sum of g. Expand is exact for a linear network whose loss is a sum over positions, reduce for one that
+ * averages over them. Masked positions are in no mean and in no sum.
+ *
+ * *Source*: Eschenhagen, Immer, Turner, Schneider and Hennig 2023, sections 3.1 and 3.2.
+ */
+import * as tf from "@tensorflow/tfjs"
+import { Data } from "effect"
+import { sumOf } from "../tensor/Device.ts"
+import { augmentedInput, type OuterScore, stackedCotangent } from "./Score.ts"
+
+/** What K-FAC makes of shared positions. */
+export type Sharing = Data.TaggedEnum<{ readonly Expand: object; readonly Reduce: object }>
+
+export const Sharing = Data.taggedEnum<Sharing>()
+
+/** How many rows a product sums over at once where positions make them many: a float32 sum of more loses digits. */
+const rowsAtOnce = 2 ** 12
+
+/** x^T x of rows `part(x)`, for `[rows, .]`. */
+const moment = (x: tf.Tensor2D, part: (rows: tf.Tensor2D, from: number) => tf.Tensor2D): tf.Tensor2D => {
+  const [rows, width] = x.shape
+  return sumOf(Math.ceil(rows / rowsAtOnce), (i) => {
+    const from = i * rowsAtOnce
+    const own = part(tf.slice(x, [from, 0], [Math.min(rowsAtOnce, rows - from), width]), from)
+    return tf.matMul(own, own, true, false)
+  })
+}
+
+const gram = (x: tf.Tensor2D): tf.Tensor2D => tf.matMul(x, x, true, false)
+
+/** Of each position, its part of the mean over the positions of its example that count: `[N T, 1]`, 0 where it is masked. */
+const shares = (mask: tf.Tensor2D): tf.Tensor2D =>
+  tf.div(mask, tf.maximum(tf.sum(mask, 1, true), 1)).reshape([mask.size, 1])
+
+/** N times the factor A, `[in(+1), in(+1)]`. */
+export const inputMoment = (score: OuterScore, sharing: Sharing = Sharing.Expand()): tf.Tensor2D => {
+  const { input, mask, positions } = score
+  if (positions === 1 && mask === undefined) return gram(augmentedInput(score))
+  if (sharing._tag === "Reduce") return gram(meanInput(score))
+  if (mask === undefined) {
+    return tf.div(
+      moment(input, (rows) => augmentedInput({ ...score, input: rows })),
+      positions
+    )
+  }
+  const roots = tf.sqrt(shares(mask))
+  return moment(input, (rows, from) =>
+    tf.mul(augmentedInput({ ...score, input: rows }), tf.slice(roots, [from, 0], [rows.shape[0], 1]))
+  )
+}
+
+/** The mean of abar over the positions that count, `[N, in(+1)]`. */
+const meanInput = (score: OuterScore): tf.Tensor2D => {
+  const { block, mask, positions } = score
+  const abar = augmentedInput(score)
+  const each = (rows: tf.Tensor2D): tf.Tensor3D => rows.reshape([-1, positions, block.rows])
+  return mask === undefined
+    ? tf.mean(each(abar), 1)
+    : tf.sum(each(tf.mul(abar, shares(mask))), 1)
+}
+
+/** N times the factor G, `[out, out]`. */
+export const cotangentMoment = (score: OuterScore, sharing: Sharing = Sharing.Expand()): tf.Tensor2D => {
+  const g = stackedCotangent(score)
+  if (score.positions === 1) return gram(g)
+  return sharing._tag === "Reduce"
+    ? gram(tf.sum(g.reshape([-1, score.positions, score.block.columns]), 1))
+    : moment(g, (rows) => rows)
+}
