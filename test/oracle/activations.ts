@@ -1,6 +1,11 @@
 /** The activations and their first derivatives, in float64. */
 export type ActivationName = "tanh" | "relu" | "sigmoid" | "gelu" | "softplus" | "identity"
 
+/** Those that the laws of single layers and of networks know, and the laws of Fishers do not run over. */
+export type FurtherName = "elu" | "selu" | "silu" | "softsign" | "relu6"
+
+export type AnyActivationName = ActivationName | FurtherName
+
 export interface Activation {
   readonly f: (x: number) => number
   /** f'. */
@@ -41,7 +46,10 @@ export const normalCdf = (x: number): number => erfc(-x / Math.SQRT2) / 2
 
 const normalDensity = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)
 
-export const activations: Readonly<Record<ActivationName, Activation>> = {
+/** lambda and lambda alpha of Klambauer et al. 2017: the fixed point of mean 0 and variance 1. */
+const selu = { over: 1.0507009873554804934193349852946, below: 1.7580993408473768599402175208123 }
+
+export const activations: Readonly<Record<AnyActivationName, Activation>> = {
   tanh: { f: Math.tanh, df: (x) => 1 / Math.cosh(x) ** 2 },
   // At the kink the derivative is taken as 0.
   relu: { f: (x) => (x > 0 ? x : 0), df: (x) => (x > 0 ? 1 : 0) },
@@ -49,7 +57,16 @@ export const activations: Readonly<Record<ActivationName, Activation>> = {
   // The exact form x Phi(x), not the tanh approximation.
   gelu: { f: (x) => x * normalCdf(x), df: (x) => normalCdf(x) + x * normalDensity(x) },
   softplus: { f: softplus, df: sigmoid },
-  identity: { f: (x) => x, df: () => 1 }
+  identity: { f: (x) => x, df: () => 1 },
+  elu: { f: (x) => (x > 0 ? x : Math.expm1(x)), df: (x) => (x > 0 ? 1 : Math.exp(x)) },
+  // At the kink the derivative is that of below, lambda alpha.
+  selu: {
+    f: (x) => (x > 0 ? selu.over * x : selu.below * Math.expm1(x)),
+    df: (x) => (x > 0 ? selu.over : selu.below * Math.exp(x))
+  },
+  silu: { f: (x) => x * sigmoid(x), df: (x) => sigmoid(x) * (1 + x * sigmoid(-x)) },
+  softsign: { f: (x) => x / (1 + Math.abs(x)), df: (x) => 1 / (1 + Math.abs(x)) ** 2 },
+  relu6: { f: (x) => Math.min(Math.max(x, 0), 6), df: (x) => (x > 0 && x < 6 ? 1 : 0) }
 }
 
 export const activationNames: ReadonlyArray<ActivationName> = [
@@ -60,3 +77,5 @@ export const activationNames: ReadonlyArray<ActivationName> = [
   "softplus",
   "identity"
 ]
+
+export const furtherNames: ReadonlyArray<FurtherName> = ["elu", "selu", "silu", "softsign", "relu6"]

@@ -1,5 +1,5 @@
 /** Small random problems over every likelihood and activation, the inputs of the laws. */
-import { type ActivationName, activationNames } from "./activations.ts"
+import { type ActivationName, type AnyActivationName, activationNames } from "./activations.ts"
 import type { Labels } from "./fisher.ts"
 import { bernoulli, categorical, gaussian, type OracleLikelihood } from "./likelihoods.ts"
 import type { Matrix, Vector } from "./linear.ts"
@@ -26,7 +26,7 @@ export const pairs: ReadonlyArray<{
 export const mlp = (
   features: number,
   widths: ReadonlyArray<number>,
-  activation: ActivationName
+  activation: AnyActivationName
 ): OracleNetwork => ({
   features,
   layers: widths.flatMap((units, l) => [
@@ -81,7 +81,7 @@ const smoothInput = (
  */
 export const makeCase = (
   likelihood: OracleLikelihood,
-  activation: ActivationName,
+  activation: AnyActivationName,
   seed: number,
   net: OracleNetwork = mlp(3, [4, 3, 3], activation),
   examples = 6

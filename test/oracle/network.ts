@@ -7,7 +7,7 @@
  * convolution is the same with T positions: in is kernel height x kernel width x channels, abar[t] the patch at
  * position t with a 1, and the derivative the sum over t of abar[t] g[t]^T.
  */
-import { type ActivationName, activations } from "./activations.ts"
+import { type AnyActivationName, activations } from "./activations.ts"
 import {
   convolve,
   convolved,
@@ -23,7 +23,7 @@ export type { ActivationName } from "./activations.ts"
 
 export type OracleLayer =
   | { readonly kind: "dense"; readonly units: number; readonly bias: boolean }
-  | { readonly kind: "activation"; readonly name: ActivationName }
+  | { readonly kind: "activation"; readonly name: AnyActivationName }
   | OracleConvolution
   | { readonly kind: "flatten" }
 

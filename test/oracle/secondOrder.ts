@@ -2,7 +2,7 @@
  * -E_y[d^2 log p / dt^2] along lines theta + t u, exactly: Taylor arithmetic to order 2 through the network. No difference quotient, no
  * Jacobian and no Fisher.
  */
-import { type ActivationName, activations, sigmoid } from "./activations.ts"
+import { type AnyActivationName, activations, sigmoid } from "./activations.ts"
 import type { Case } from "./cases.ts"
 import { convolved, type OracleImage } from "./convolution.ts"
 import type { OracleLikelihood, Outcome } from "./likelihoods.ts"
@@ -10,14 +10,19 @@ import { dot, matvec, type Vector, zeros } from "./linear.ts"
 import { blocks, type OracleLayer, type OracleNetwork, outputs } from "./network.ts"
 
 /** f''. */
-const curvatures: Readonly<Record<ActivationName, (x: number) => number>> = {
+const curvatures: Readonly<Record<AnyActivationName, (x: number) => number>> = {
   tanh: (x) => (-2 * Math.tanh(x)) / Math.cosh(x) ** 2,
   relu: () => 0,
   sigmoid: (x) => sigmoid(x) * sigmoid(-x) * (sigmoid(-x) - sigmoid(x)),
   // phi(x) (2 - x^2), phi the normal density.
   gelu: (x) => (Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)) * (2 - x * x),
   softplus: (x) => sigmoid(x) * sigmoid(-x),
-  identity: () => 0
+  identity: () => 0,
+  elu: (x) => (x > 0 ? 0 : Math.exp(x)),
+  selu: (x) => (x > 0 ? 0 : activations.selu.df(x)),
+  silu: (x) => sigmoid(x) * sigmoid(-x) * (2 + x * (sigmoid(-x) - sigmoid(x))),
+  softsign: (x) => (-2 * Math.sign(x)) / (1 + Math.abs(x)) ** 3,
+  relu6: () => 0
 }
 
 /** a + b t + c t^2 + ... for each of some numbers. */
