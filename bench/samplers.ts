@@ -43,6 +43,7 @@ const outputsOf = (likelihood: Likelihood.Likelihood, size: number): Outputs => 
     likelihood,
     z,
     size,
+    observed: () => undefined,
     distribution: (n) => all[n]!
   }
 }

@@ -4,5 +4,6 @@
  */
 export * from "./model/Conditional.ts"
 export * from "./model/Freeze.ts"
+export * from "./model/FromFunction.ts"
 export * from "./model/LayersModel.ts"
 export * from "./sampling/Averages.ts"

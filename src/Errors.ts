@@ -29,6 +29,15 @@ export class ShapeMismatch extends Schema.TaggedError<ShapeMismatch>()("ShapeMis
   message: Message
 }) {}
 
+/** A layer of a tfjs layers model that has no counterpart here. */
+export class UnsupportedLayer extends Schema.TaggedError<UnsupportedLayer>()("UnsupportedLayer", {
+  /** Its name in the model. */
+  layer: Schema.String,
+  /** What it is, such as `"LSTM"`. */
+  className: Schema.String,
+  message: Message
+}) {}
+
 /** NaN or infinity where a finite number is due. */
 export class NonFinite extends Schema.TaggedError<NonFinite>()("NonFinite", {
   what: Schema.String,
@@ -55,6 +64,14 @@ export class EmptyData extends Schema.TaggedError<EmptyData>()("EmptyData", {
 
 /** Labels are needed and the data has none. */
 export class MissingLabels extends Schema.TaggedError<MissingLabels>()("MissingLabels", {
+  what: Schema.String,
+  message: Message
+}) {}
+
+/** A quantity that a likelihood which is only sampled has no formula for. */
+export class NoClosedForm extends Schema.TaggedError<NoClosedForm>()("NoClosedForm", {
+  likelihood: Schema.String,
+  /** What asked for it: a sampler, or the KL divergence. */
   what: Schema.String,
   message: Message
 }) {}

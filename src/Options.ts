@@ -43,6 +43,12 @@ export const Moderate = number("Give a number from 1e-300 to 1e300.", (n) => n >
 /** A finite number of at least 0. */
 export const NonNegative = number("Give a finite number of at least 0.", (n) => Number.isFinite(n) && n >= 0)
 
+/** How many times a class counts: 0, or a number whose root and square are such numbers too. */
+export const ClassWeight = number(
+  "Give 0 or a number from 1e-150 to 1e150.",
+  (n) => n === 0 || (n >= 1e-150 && n <= 1e150)
+)
+
 /** A weight of the past in a moving average: from 0 to under 1. */
 export const Decay = number("Give a number from 0 to under 1.", (n) => n >= 0 && n < 1)
 

@@ -4,7 +4,18 @@
  */
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
-import { Conditional, DataSource, Device, Fisher, Likelihood, Network, Params, Sampler, Structure, Tangent } from "../src/index.ts"
+import {
+  Conditional,
+  DataSource,
+  Device,
+  Fisher,
+  Likelihood,
+  Network,
+  Params,
+  Sampler,
+  Structure,
+  Tangent
+} from "../src/index.ts"
 import { generator } from "./oracle/random.ts"
 import { runWith } from "./support/subject.ts"
 
@@ -20,14 +31,15 @@ const network = Network.sequential(4, [
 ])
 const whole = Conditional.make(network, Likelihood.gaussian({ variance: 0.3 }))
 const random = generator(4)
-const params = Params.make(network.space, random.normals(network.space.size).map((value) => 0.7 * value))
+const params = Params.make(
+  network.space,
+  random.normals(network.space.size).map((value) => 0.7 * value)
+)
 const x = Array.from({ length: 7 }, () => Array.from(random.normals(4)))
 const y = Array.from({ length: 7 }, () => Array.from(random.normals(2)))
 
 const run = <A, E>(program: Effect.Effect<A, E, Device | DataSource | Sampler>) =>
-  runWith(Device.wasm)(
-    program.pipe(Effect.provide([DataSource.fromArrays({ x, y }), Sampler.exact]))
-  )
+  runWith(Device.wasm)(program.pipe(Effect.provide([DataSource.fromArrays({ x, y }), Sampler.exact])))
 
 /** Where the numbers of some blocks lie in the whole vector. */
 const places = (blocks: ReadonlyArray<number>): ReadonlyArray<number> =>
@@ -115,7 +127,9 @@ describe("a conditional of which some blocks are frozen", () => {
     const three = Conditional.freeze(whole, params, { blocks: [1] })
     const signatures = [one, two, three].map(({ conditional }) => conditional.network.space.signature)
     expect(new Set(signatures).size).toBe(3)
-    expect(Conditional.freeze(whole, params, { blocks: [0] }).conditional.network.space.signature).toBe(signatures[0])
+    expect(Conditional.freeze(whole, params, { blocks: [0] }).conditional.network.space.signature).toBe(
+      signatures[0]
+    )
     expect(() => two.thaw(one.params)).toThrow(expect.objectContaining({ _tag: "ShapeMismatch" }))
   })
 
@@ -132,7 +146,12 @@ describe("a conditional of which some blocks are frozen", () => {
       ])
     )
     expect(Array.from(ours.values)).toEqual(Array.from(once.values))
-    expect(gap(ours.values, places([2, 3]).map((i) => whole_.values[i]!))).toBeLessThan(1e-6)
+    expect(
+      gap(
+        ours.values,
+        places([2, 3]).map((i) => whole_.values[i]!)
+      )
+    ).toBeLessThan(1e-6)
   })
 
   const bad: ReadonlyArray<readonly [string, unknown, string]> = [

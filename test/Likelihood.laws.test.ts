@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest"
 import type { Likelihood } from "../src/index.ts"
 import { make as makeKey, uniform } from "../src/random/Key.ts"
 import type { Vector } from "./oracle/linear.ts"
-import { lawFamilies, unit } from "./support/lawFamilies.ts"
+import { lawFamilies, unit, weightedFamilies } from "./support/lawFamilies.ts"
 import {
   curvatureError,
   curvatureOrder,
@@ -37,7 +37,7 @@ const quadratic = (lambda: Float64Array, z: Vector, other: Vector): number => {
   return lambda.reduce((sum, v, i) => sum + v * d[Math.floor(i / d.length)]! * d[i % d.length]!, 0)
 }
 
-for (const family of lawFamilies) {
+for (const family of [...lawFamilies, ...weightedFamilies]) {
   const { discrete, extremes: extreme, klSize, name, oracle, ours, outputs, points: ordinary } = family
   const factored = (likelihood: Likelihood.Likelihood, z: Vector) =>
     likelihood.at(z).factor().length / outputs

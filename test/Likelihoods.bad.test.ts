@@ -31,7 +31,28 @@ const refused = (make: () => unknown, tag: string, text: string): void => {
   expect(error.message).toContain(text)
 }
 
-const { gamma, gaussian, negativeBinomial, ordinal, product, studentT, vonMises } = Likelihood
+const {
+  categoricalWith,
+  fromLogDensity,
+  gamma,
+  gaussian,
+  mixtureDensity,
+  negativeBinomial,
+  ordinal,
+  positions,
+  product,
+  studentT,
+  vonMises
+} = Likelihood
+
+/** The standard normal about z, as one's own. */
+const own = {
+  name: "own",
+  labelSize: 1,
+  logDensity: (y: ArrayLike<number>, z: Float64Array) => -((y[0]! - z[0]!) ** 2) / 2,
+  score: (y: ArrayLike<number>, z: Float64Array) => [y[0]! - z[0]!],
+  sample: (z: Float64Array, uniform: () => number) => [z[0]! + uniform() - 0.5]
+}
 const notPositive = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, null, undefined, "1"]
 
 describe("options", () => {
@@ -99,7 +120,85 @@ describe("options", () => {
     refused(() => product([{ likelihood: Likelihood.categorical, outputs: 1 }]), "ShapeMismatch", "class")
   })
 
+  it("positions of no likelihood, of outputs that are no whole number or of an ignored label that is none are refused", () => {
+    for (const none of [null, undefined, {}, 3])
+      refused(() => positions(wrong(none), { outputs: 2 }), "InvalidArgument", "likelihood")
+    for (const outputs of [0, 1.5, -1, Number.NaN, null])
+      refused(
+        () => positions(Likelihood.bernoulli, { outputs: outputs as never }),
+        "InvalidArgument",
+        "outputs"
+      )
+    for (const ignored of [Number.NaN, Number.POSITIVE_INFINITY, "-1", null])
+      refused(
+        () => positions(Likelihood.categorical, { outputs: 3, ignored: ignored as never }),
+        "InvalidArgument",
+        "ignored"
+      )
+    refused(() => positions(Likelihood.categorical, { outputs: 1 }), "ShapeMismatch", "class")
+    refused(
+      () => positions(Likelihood.categorical, wrong({ outputs: 3, ignore: -1 })),
+      "InvalidArgument",
+      "ignore"
+    )
+    expect(() => positions(Likelihood.categorical, { outputs: 3, ignored: -1 })).not.toThrow()
+  })
+
+  it("class weights that are fewer than 2, below 0 or past 1e-150 to 1e150 are InvalidArgument; control: 0 is taken", () => {
+    for (const classWeights of [[], [1], [1, -1], [1, Number.NaN], [1, 1e-200], [1e200, 1], wrong("12")])
+      refused(
+        () => categoricalWith({ classWeights: classWeights as never }),
+        "InvalidArgument",
+        "classWeights"
+      )
+    expect(() => categoricalWith({ classWeights: [0, 1e150] })).not.toThrow()
+  })
+
+  it("a mixture of components or dimensions that are no whole numbers of at least 1 is InvalidArgument", () => {
+    for (const bad of [0, -1, 1.5, Number.NaN, "2", null]) {
+      refused(
+        () => mixtureDensity({ components: bad as never, dimensions: 1 }),
+        "InvalidArgument",
+        "components"
+      )
+      refused(
+        () => mixtureDensity({ components: 1, dimensions: bad as never }),
+        "InvalidArgument",
+        "dimensions"
+      )
+    }
+  })
+
+  it("a likelihood of one's own without a name, a log-density or a rule, or of no label, is InvalidArgument; control: a whole one", () => {
+    const cases: Readonly<Record<string, ReadonlyArray<unknown>>> = {
+      name: ["", undefined, 3],
+      labelSize: [0, 1.5, undefined],
+      outputs: [0, -1, "2"],
+      support: [0, Number.NaN, "2"],
+      logDensity: [undefined, 3],
+      sample: [undefined, [1]],
+      score: [3, null],
+      holds: [true],
+      "closedForms.columns": [{ columns: 0, factor: () => [1], klDivergence: () => 0 }],
+      "closedForms.factor": [{ columns: 1, factor: [1], klDivergence: () => 0 }],
+      rate: [1]
+    }
+    for (const [argument, values] of Object.entries(cases)) {
+      const [key] = argument.split(".")
+      for (const value of values)
+        refused(() => fromLogDensity(wrong({ ...own, [key!]: value })), "InvalidArgument", argument)
+    }
+    expect(() => fromLogDensity(own)).not.toThrow()
+  })
+
   it("a name carries every parameter", () => {
+    expect(positions(Likelihood.categorical, { outputs: 3, ignored: -1 }).name).toBe(
+      "positions(categorical of 3, ignored -1)"
+    )
+    expect(categoricalWith({ classWeights: [1, 0.5] }).name).toBe("categorical(class weights 1, 0.5)")
+    expect(mixtureDensity({ components: 3, dimensions: 2 }).name).toBe(
+      "mixtureDensity(3 components, 2 dimensions)"
+    )
     expect(gaussian({ variance: 0.5 }).name).toBe("gaussian(variance 0.5)")
     expect(gaussian({ variances: [1, 2] }).name).toBe("gaussian(variances 1, 2)")
     expect(gaussian({ covariance: [[2, 1], [1, 3]] }).name).toBe("gaussian(covariance 2, 1; 1, 3)") // biome-ignore format: one matrix
@@ -124,7 +223,11 @@ describe("networks", () => {
       [gaussian({ variances: [1, 2] }), 2, 3],
       [gaussian({ covariance: [[2, 1], [1, 3]] }), 2, 1], // biome-ignore format: one matrix
       [Likelihood.heteroscedasticGaussian, 4, 3],
-      [heads, 5, 4]
+      [heads, 5, 4],
+      [positions(Likelihood.categorical, { outputs: 3 }), 9, 10],
+      [categoricalWith({ classWeights: [1, 2, 3] }), 3, 4],
+      [mixtureDensity({ components: 3, dimensions: 2 }), 12, 11],
+      [fromLogDensity({ ...own, outputs: 2 }), 2, 3]
     ] as const
     for (const [likelihood, right, other] of cases) {
       expect(likelihood.misfit(right)).toBeUndefined()
@@ -143,7 +246,7 @@ describe("labels", () => {
     Record<
       string,
       readonly [
-        Likelihood.Likelihood,
+        Likelihood.SampledLikelihood,
         outputs: number,
         bad: ReadonlyArray<number>,
         good: ReadonlyArray<number>
@@ -157,7 +260,10 @@ describe("labels", () => {
     ordinal: [ordinal({ thresholds: [0, 1] }), 2, [-1, 0.5, 3], [0, 2]],
     "von Mises": [vonMises({ concentration: 2 }), 2, [], [-7, 100]],
     gaussian: [gaussian({ variances: [1, 2] }), 2, [], [-7, 0]],
-    heteroscedastic: [Likelihood.heteroscedasticGaussian, 4, [], [-7, 0]]
+    heteroscedastic: [Likelihood.heteroscedasticGaussian, 4, [], [-7, 0]],
+    positions: [positions(Likelihood.categorical, { outputs: 3, ignored: -1 }), 6, [-2, 3, 0.5], [-1, 2]],
+    "a mixture": [mixtureDensity({ components: 3, dimensions: 2 }), 12, [], [-7, 0]],
+    "one's own": [fromLogDensity({ ...own, labelSize: 2 }), 3, [], [-7, 0]]
   }
   for (const [name, [likelihood, outputs, bad, good]] of Object.entries(cases)) {
     it(`${name}: NaN, infinity and what it never draws are InvalidLabel; control: labels it draws are not`, () => {
@@ -332,6 +438,7 @@ const all: Readonly<Record<string, readonly [Likelihood.Likelihood, outputs: num
   "gaussian of variances": [gaussian({ variances: [1e-6, 1e6] }), 2],
   "gaussian of a covariance": [gaussian({ covariance: [[2, 1.9], [1.9, 2]] }), 2], // biome-ignore format: one matrix
   heteroscedastic: [Likelihood.heteroscedasticGaussian, 2],
+  positions: [positions(Likelihood.bernoulli, { outputs: 1 }), 2],
   heads: [product([{ likelihood: Likelihood.poisson, outputs: 1 }, { likelihood: Likelihood.bernoulli, outputs: 1 }]), 2] // biome-ignore format: one list
 }
 const ends = [1e4, 1e38, 700, 40, 0].flatMap((v) => [
@@ -382,4 +489,28 @@ describe("outputs from 0 to 1e38", () => {
       }
     })
   }
+})
+
+describe("a mixture of outputs from 0 to 1e38", () => {
+  const mixture = mixtureDensity({ components: 2, dimensions: 1 })
+  const points = [1e38, 1e4, 700, 40, 0].flatMap(
+    (a) =>
+    [0, 1, 2, 3, 4, 5].flatMap((c) => [1, -1].map((sign) => Array.from({ length: 6 }, (_, i) => (i === c ? sign * a : i === (c + 3) % 6 ? a / 2 : 0.5)))) // biome-ignore format: one table
+  )
+
+  it("nothing is NaN, of own draws and of labels from -1e38 to 1e38", () => {
+    const key = makeKey(4)
+    for (const [n, z] of points.entries()) {
+      const own = mixture.at(z)
+      const numbers: Array<number> = []
+      const labels = [[-1e38], [-3], [0], [0.5], [700], [1e38]]
+      for (let draw = 0; draw < 3; draw++) {
+        let slot = 0
+        const y = own.sample(() => uniform(key, draw, 100 * n + slot++))
+        if (mixture.invalid(y, 6, 0) === undefined) labels.push(Array.from(y))
+      }
+      for (const y of labels) numbers.push(...own.score(y), own.logProbability(y))
+      expect(numbers.filter(Number.isNaN)).toEqual([])
+    }
+  })
 })

@@ -9,7 +9,7 @@ import * as tf from "@tensorflow/tfjs"
 import { Effect } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
 import { Device, Network } from "../src/index.ts"
-import { type ActivationName, activationNames, activations } from "./oracle/activations.ts"
+import { type AnyActivationName, activationNames, activations, furtherNames } from "./oracle/activations.ts"
 import { type Case, makeCase } from "./oracle/cases.ts"
 import { gaussian } from "./oracle/likelihoods.ts"
 import { axpy, dot, frobenius, norm, type Vector } from "./oracle/linear.ts"
@@ -21,7 +21,7 @@ import { sharedLaws, sharedScore, sharedTerms } from "./support/sharedScore.ts"
 import { devices, runWith } from "./support/subject.ts"
 
 /** C = 2, and a middle layer without bias. */
-const network = (name: ActivationName): OracleNetwork => ({
+const network = (name: AnyActivationName): OracleNetwork => ({
   features: 3,
   layers: [
     { kind: "dense", units: 5, bias: true },
@@ -32,20 +32,21 @@ const network = (name: ActivationName): OracleNetwork => ({
   ]
 })
 
+const names = [...activationNames, ...furtherNames]
 const examples = 7
 const columns = 3
 
-const problem = (name: ActivationName): Case =>
+const problem = (name: AnyActivationName): Case =>
   dyadicCase(makeCase(gaussian(1), name, 11, network(name), examples))
 
 for (const [deviceName, device] of Object.entries(devices)) {
   const run = runWith(device)
   describe(deviceName, () => {
     it("the device knows every activation of the oracle, and no other", () => {
-      expect(Object.keys(Network.activations).toSorted()).toEqual([...activationNames].toSorted())
+      expect(Object.keys(Network.activations).toSorted()).toEqual(names.toSorted())
     })
 
-    for (const name of activationNames) {
+    for (const name of names) {
       describe(name, () => {
         const c = problem(name)
         const { net, theta, X } = c

@@ -103,7 +103,7 @@ for (const family of [categorical, bernoulli, gaussian]) {
         const random = generator(1000 * round + example)
         const y = Array.from({ length: 8 }, () => distribution.sample(random.uniform))
         const [a, b] = y.map((label) => norm(distribution.score(label)) ** 2)
-        const used = Math.abs(a! - b!) <= norm(distribution.fisher()) ? 2 : 8
+        const used = Math.abs(a! - b!) <= norm((distribution as Likelihood.Distribution).fisher()) ? 2 : 8
         return y.slice(0, used).map((label) => ({ y: label, weight: 1 / used }))
       })
       expect(worst(biases(fishers(stopping, outputs, rounds)))).toBeGreaterThan(5)

@@ -27,7 +27,15 @@ import { isTwoPass } from "./internal/twoPass.ts"
 import type { Fisher } from "./internal/value.ts"
 import { digest, type Origin, otherOrigin } from "./Origin.ts"
 import * as Snapshot from "./Snapshot.ts"
-import type { AnyStructure, Operation, OperationsOf, SolveError, Structure, TwoPass } from "./Structure.ts"
+import type {
+  AnyStructure,
+  Fit,
+  Operation,
+  OperationsOf,
+  SolveError,
+  Structure,
+  TwoPass
+} from "./Structure.ts"
 
 /**
  * `blockSize`: examples in a block (256 unless said): memory grows with it times the draws, and the last bits depend on it.
@@ -229,7 +237,7 @@ const begin = Effect.fnUntraced(function* <S extends string, Op extends Operatio
 export const accumulate = Effect.fn("Fisher.accumulate")(function* <S extends string, Op extends Operation>(
   conditional: Conditional<S>,
   params: Params<S>,
-  structure: Structure<Op>,
+  structure: Structure<Op> & Fit<S>,
   options: RangeOptions = {}
 ): Effect.fn.Return<Accumulator.Accumulator<S, Op>, AccumulateError, Services | Scope.Scope> {
   const decoded = yield* Effect.fromResult(decode(RangeOptions, options))
@@ -358,13 +366,13 @@ export const estimate = estimateIn as {
   <S extends string, Op extends Operation>(
     conditional: Conditional<S>,
     params: Params<S>,
-    structure: AnyStructure<Op>,
+    structure: AnyStructure<Op> & Fit<S>,
     options?: EstimateOptions
   ): Effect.Effect<Fisher<S, Op>, EstimateError | SolveError, Services>
   <S extends string, T extends AnyStructure<never>>(
     conditional: Conditional<S>,
     params: Params<S>,
-    structure: T,
+    structure: T & Fit<S>,
     options?: EstimateOptions
   ): Effect.Effect<Fisher<S, OperationsOf<T>>, EstimateError | SolveError, Services>
 }

@@ -19,12 +19,13 @@ import type { Moment } from "./Moment.ts"
 export { blockDiagonal } from "./blockDiagonal.ts"
 export { dense } from "./dense.ts"
 export { diagonal } from "./diagonal.ts"
-export { ekfac } from "./ekfac.ts"
+export { ekfac, ekfacReduce } from "./ekfac.ts"
 export { gram } from "./gram.ts"
-export { kfac } from "./kfac.ts"
+export { kfac, kfacReduce } from "./kfac.ts"
 export type { Moment } from "./Moment.ts"
 export { mixed } from "./mixed.ts"
 export { quasiDiagonal } from "./quasiDiagonal.ts"
+export { unitwise } from "./unitwise.ts"
 
 export type SolveError = NotPositiveDefinite | NotConverged | NonFinite
 
@@ -95,6 +96,16 @@ export interface TwoPass<Op extends Operation> {
   /** What the second pass takes. */
   readonly second: (constants: ReadonlyArray<Float32Array>, space: Layout) => Structure<Op>
 }
+
+/** What the type of a structure says, and its value does not, where it is made of the factors of layers: K-FAC, EKFAC, mixtures with them. */
+export interface OfLayers {
+  readonly needs?: "layer factors"
+}
+
+/** What a structure must be for a network of this signature, for the compiler: any, but of a function of one's own, which has no layers. */
+export type Fit<S extends string> = S extends `function ${string}`
+  ? { readonly needs?: "a function has no layer factors: choose dense, blockDiagonal, diagonal or gram" }
+  : unknown
 
 /** Any structure that `Fisher.estimate` takes. */
 export type AnyStructure<Op extends Operation> = Structure<Op> | TwoPass<Op>

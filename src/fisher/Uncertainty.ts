@@ -31,7 +31,7 @@ import { walkGroups } from "./internal/groupWalk.ts"
 import { degreesOfFreedom, distancesOf, errorsOf, type Tally, type Whole } from "./internal/jackknife.ts"
 import { isTwoPass } from "./internal/twoPass.ts"
 import type { Fisher } from "./internal/value.ts"
-import type { AnyStructure, OperationsOf, SolveError } from "./Structure.ts"
+import type { AnyStructure, Fit, OperationsOf, SolveError } from "./Structure.ts"
 
 /** What a structure must be able to do. */
 export type Measured = "trace" | "frobeniusNorm" | "apply"
@@ -207,7 +207,7 @@ const numbersKept = (structure: AnyStructure<never>, space: Layout): number =>
 const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends string>(
   conditional: Conditional<S>,
   params: Params<S>,
-  structure: AnyStructure<Measured>,
+  structure: AnyStructure<Measured> & Fit<S>,
   options: ErrorOptions<S> = {}
 ): Effect.fn.Return<
   { readonly fisher: Fisher<S, Measured>; readonly errors: Uncertainty },
@@ -287,7 +287,7 @@ const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends s
 export const estimateWithErrors = withErrors as <S extends string, T extends AnyStructure<Measured>>(
   conditional: Conditional<S>,
   params: Params<S>,
-  structure: T,
+  structure: T & Fit<S>,
   options?: ErrorOptions<S>
 ) => Effect.Effect<
   { readonly fisher: Fisher<S, OperationsOf<T>>; readonly errors: Uncertainty },

@@ -21,21 +21,23 @@ import {
   summedSquares
 } from "../model/Score.ts"
 import { sumOfSquares, times } from "./internal/arrays.ts"
+import { byForm } from "./internal/byForm.ts"
 import { outweighs, roundingFloor, singular } from "./internal/damped.ts"
 import { once } from "./internal/lastOf.ts"
+import { perBlockTwice } from "./internal/perBlock.ts"
 import { type Rotated, rotatedOperations } from "./internal/rotated.ts"
-import { kfac } from "./kfac.ts"
+import { kfac, kfacReduce, units } from "./kfac.ts"
 import { Sum } from "./Moment.ts"
-import type { Moments, Operation, SolveError, Structure, TwoPass } from "./Structure.ts"
+import type { Moments, OfLayers, Operation, SolveError, Structure, TwoPass } from "./Structure.ts"
 
 type Able = Exclude<Operation, "factoredSolve" | "sum">
 
-/** U_A and U_G of layer after layer, from the factors. */
+/** U_A and U_G of a block, from the factors. */
 const bases = ({ kernels, means, space }: Moments): Result.Result<ReadonlyArray<Float32Array>, SolveError> =>
   Result.all(
     means.map((matrix, i) => {
-      const { columns, layer, rows } = space.blocks[Math.floor(i / 2)]!
-      const [n, name] = i % 2 === 0 ? [rows, "A"] : [columns, "G"]
+      const { columns, layer, rows } = space.blocks[0]!
+      const [n, name] = i === 0 ? [rows, "A"] : [columns, "G"]
       const what = `K-FAC factor ${name} of layer ${layer}`
       return Result.map(
         decompose(kernels, { n, matrix: new Float64Array(matrix), what }),
@@ -59,26 +61,23 @@ const rotate = (score: OuterScore, a: Float32Array, g: Float32Array): OuterScore
   }
 }
 
-const layersOf = (
-  constants: ReadonlyArray<Float32Array>,
-  { means, space }: Moments
-): ReadonlyArray<Rotated> =>
-  space.blocks.map((block, i) => {
-    const values = new Float64Array(means[i]!)
-    const largest = values.reduce((most, value) => Math.max(most, value), 0)
-    const least = values.reduce((most, value) => Math.min(most, value), Number.POSITIVE_INFINITY)
-    const sound = isSound(values, block)
-    return {
-      block,
-      a: new Float64Array(constants[2 * i]!),
-      g: new Float64Array(constants[2 * i + 1]!),
-      values,
-      singular: (damping) =>
-        sound || outweighs(damping, largest)
-          ? undefined
-          : singular(`EKFAC block of layer ${block.layer}`, least, damping)
-    }
-  })
+const inBases = ([a, g]: ReadonlyArray<Float32Array>, { means, space }: Moments): Rotated => {
+  const block = space.blocks[0]!
+  const values = new Float64Array(means[0]!)
+  const largest = values.reduce((most, value) => Math.max(most, value), 0)
+  const least = values.reduce((most, value) => Math.min(most, value), Number.POSITIVE_INFINITY)
+  const sound = isSound(values, block)
+  return {
+    block,
+    a: new Float64Array(a!),
+    g: new Float64Array(g!),
+    values,
+    singular: (damping) =>
+      sound || outweighs(damping, largest)
+        ? undefined
+        : singular(`EKFAC block of layer ${block.layer}`, least, damping)
+  }
+}
 
 /**
  * Whether every scaling is more than rounding. One of a direction without gradient gets the square of what rounding leaves of the
@@ -135,55 +134,60 @@ const blockOf = (kernels: Kernels, { a, block: { columns, rows }, g, values }: R
 }
 
 const operations = (constants: ReadonlyArray<Float32Array>, moments: Moments) => {
-  const { kernels, means, space } = moments
-  const layers = once(() => layersOf(constants, moments))
-  const rotated = rotatedOperations(kernels, space.size, () => Result.succeed(layers()))
+  const { kernels, means } = moments
+  const own = once(() => inBases(constants, moments))
+  const rotated = rotatedOperations(kernels, () => Result.succeed(own()))
   return {
     ...rotated,
     apply: (v: Float32Array) => Result.getOrThrow(rotated.power(v, 1, 0)),
-    trace: () => layers().reduce((sum, { values }) => values.reduce((total, value) => total + value, sum), 0),
-    frobeniusNorm: () => Math.sqrt(means.reduce((sum, mean) => sum + sumOfSquares(mean), 0)),
-    diagonal: () => {
-      const out = new Float32Array(space.size)
-      for (const layer of layers()) out.set(diagonalOf(kernels, layer), layer.block.offset)
-      return out
-    },
-    toDense: () => {
-      const out = new Float32Array(space.size ** 2)
-      for (const layer of layers()) {
-        const { offset } = layer.block
-        const size = layer.values.length
-        const block = blockOf(kernels, layer)
-        for (let i = 0; i < size; i++) {
-          out.set(block.subarray(i * size, (i + 1) * size), (offset + i) * space.size + offset)
-        }
-      }
-      return out
-    },
-    scale: (factor: number) => means.map((mean) => times(mean, factor))
+    trace: () => own().values.reduce((sum, value) => sum + value, 0),
+    frobeniusNorm: () => Math.sqrt(sumOfSquares(means[0]!)),
+    diagonal: () => new Float32Array(diagonalOf(kernels, own())),
+    toDense: () => new Float32Array(blockOf(kernels, own())),
+    scale: (factor: number) => [times(means[0]!, factor)]
   }
 }
 
-/** What the second pass takes: the squares of the gradients in these bases. */
-const inBases = (constants: ReadonlyArray<Float32Array>): Structure<Able> => ({
-  name: "ekfac",
-  constants,
-  moments: ({ blocks }) => blocks.map(({ columns, rows }) => Sum({ size: rows * columns })),
-  reduce: ({ layers }) =>
-    layers.map((score, i) => summedSquares(rotate(requireOuter(score), constants[2 * i]!, constants[2 * i + 1]!))),
-  operations: (moments) => ({
-    ...operations(constants, moments),
-    restrict: (index) => ({
-      structure: inBases(constants.slice(2 * index, 2 * index + 2)),
-      means: [moments.means[index]!]
+/** What the second pass takes of a block: the squares of the gradients in these bases. */
+const scalings = (name: string, constants: ReadonlyArray<Float32Array>): Structure<Able> => {
+  const self: Structure<Able> = {
+    name,
+    constants,
+    moments: ({ blocks }) => blocks.map(({ columns, rows }) => Sum({ size: rows * columns })),
+    reduce: ({ layers }) =>
+      layers.map((score) => summedSquares(rotate(requireOuter(score), constants[0]!, constants[1]!))),
+    operations: (moments) => ({
+      ...operations(constants, moments),
+      restrict: () => ({ structure: self, means: moments.means })
     })
-  })
-})
-
-/** K-FAC's eigenbases with true scalings: never farther from the F of the same draws than K-FAC, and with its trace. Two passes over the data. */
-export const ekfac: TwoPass<Able> = {
-  name: "ekfac",
-  first: kfac,
-  prepare: bases,
-  second: (constants, { blocks }) => inBases(constants.slice(0, 2 * blocks.length))
+  }
+  return self
 }
+
+/** The block of a layer of units: it has no bases to find. */
+const inUnits: TwoPass<Able> = {
+  name: units.name,
+  first: units,
+  prepare: () => Result.succeed([]),
+  second: () => units
+}
+
+const made = (name: string, first: Structure<Able>): TwoPass<Able> => {
+  const outer: TwoPass<Able> = {
+    name,
+    first,
+    prepare: bases,
+    second: (constants) => scalings(name, constants.slice(0, 2))
+  }
+  // The first pass is K-FAC itself, so that its sums may be those of an estimate of K-FAC.
+  return { ...perBlockTwice(name, first.name, byForm(name, outer, inUnits)), first }
+}
+
+/**
+ * K-FAC's eigenbases with true scalings: never farther from the F of the same draws than K-FAC, and with its trace. Two passes over the
+ * data. A layer of units has the unit-wise Fisher, and what K-FAC refuses, it refuses.
+ */
+export const ekfac: TwoPass<Able> & OfLayers = made("ekfac", kfac)
+
+/** The same in the eigenbases of `kfacReduce`. */
+export const ekfacReduce: TwoPass<Able> & OfLayers = made("ekfacReduce", kfacReduce)

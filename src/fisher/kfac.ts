@@ -1,29 +1,37 @@
 /**
  * K-FAC: one Kronecker product for each layer.
  *
- * *Math*: F_l = A (x) G, with A = E[abar abar^T] over examples (and the mean over shared positions) and G = E_x E_y[g g^T] (summed
- * over them). In the row-major layout `[in + 1, out]` of a layer's parameters V, F_l V = A V G.
- * *Cost*: N (in^2 + K out^2) flops, in^2 + out^2 floats a layer.
+ * *Math*: F_l = A (x) G, with A = E[abar abar^T] over examples and G = E_x E_y[g g^T]. Where a layer has T shared positions, *expand*
+ * takes the mean of A and the sum of G over them, *reduce* the factors of an example as a whole: abar is its mean over positions, g
+ * its sum. In the row-major layout `[in + 1, out]` of a layer's parameters V, F_l V = A V G. A layer whose columns have inputs of
+ * their own (scale and shift of a normalisation, a depthwise convolution) has the unit-wise Fisher in its place.
+ * *Cost*: N (in^2 + K out^2) flops, T times that with positions, in^2 + out^2 floats a layer.
  *
- * *Source*: Martens and Grosse 2015, section 3; with shared weights the expand form of Eschenhagen et al. 2023.
+ * *Source*: Martens and Grosse 2015, section 3; for shared weights Grosse and Martens 2016 (expand, for convolutions) and Eschenhagen,
+ * Immer, Turner, Schneider and Hennig 2023, section 3.
  */
 import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
 import type { NotPositiveDefinite } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import { decompose } from "../linalg/SymmetricEigen.ts"
+import { cotangentMoment, inputMoment, Sharing } from "../model/Factors.ts"
 import type { ParamBlock } from "../model/ParamSpace.ts"
-import { cotangentMoment, inputMoment } from "../model/Factors.ts"
 import { requireOuter } from "../model/Score.ts"
 import { meanDiagonal, product, sumOfSquares, times } from "./internal/arrays.ts"
+import { byForm } from "./internal/byForm.ts"
 import { dampedInverse, outweighs, roundingFloor, singular } from "./internal/damped.ts"
 import { lastOf, once } from "./internal/lastOf.ts"
+import { perBlock } from "./internal/perBlock.ts"
 import { type Rotated, rotatedOperations } from "./internal/rotated.ts"
 import { Sum } from "./Moment.ts"
-import type { Moments, Operation, SolveError, Structure } from "./Structure.ts"
+import type { Moments, OfLayers, Operation, SolveError, Structure } from "./Structure.ts"
+import { unitwise } from "./unitwise.ts"
 
-/** The two factors of a layer and its place. */
-interface Layer {
+type Able = Exclude<Operation, "sum">
+
+/** The two factors of a block and its place. */
+interface Factors {
   readonly block: ParamBlock
   /** `[rows, rows]` */
   readonly a: Float32Array
@@ -32,87 +40,51 @@ interface Layer {
 }
 
 const operations = ({ kernels, means, space }: Moments) => {
-  const layers: ReadonlyArray<Layer> = space.blocks.map((block, i) => ({
-    block,
-    a: means[2 * i]!,
-    g: means[2 * i + 1]!
-  }))
-  /** Maps each layer's matrix V of a vector; a failure of one is the failure of all. */
-  const eachLayer = <E>(
-    v: Float32Array,
-    f: (matrix: Float32Array, layer: number) => Result.Result<Float32Array, E>
-  ): Result.Result<Float32Array, E> => {
-    const out = new Float32Array(v.length)
-    for (const [i, { block }] of layers.entries()) {
-      const mapped = f(v.subarray(block.offset, block.offset + block.rows * block.columns), i)
-      if (Result.isFailure(mapped)) return Result.fail(mapped.failure)
-      out.set(mapped.success, block.offset)
-    }
-    return Result.succeed(out)
-  }
-  const rotated = once(() => Result.all(layers.map((layer) => inEigenbasis(kernels, layer))))
-  const inverses = layers.map((layer) =>
-    lastOf((damping: number) => factoredInverse(kernels, layer, damping))
-  )
+  const factors: Factors = { block: space.blocks[0]!, a: means[0]!, g: means[1]! }
+  const {
+    a,
+    block: { columns, rows },
+    g
+  } = factors
+  const rotated = once(() => inEigenbasis(kernels, factors))
+  const inverse = lastOf((damping: number) => factoredInverse(kernels, factors, damping))
   return {
-    ...rotatedOperations(kernels, space.size, rotated),
+    ...rotatedOperations(kernels, rotated),
     apply: (v: Float32Array) =>
-      Result.getOrThrow(
-        eachLayer(v, (matrix, i) => {
-          const { a, block, g } = layers[i]!
-          const left = product(kernels, a, matrix, block.rows, block.rows, block.columns)
-          return Result.succeed(product(kernels, left, g, block.rows, block.columns, block.columns))
-        })
-      ),
+      product(kernels, product(kernels, a, v, rows, rows, columns), g, rows, columns, columns),
     factoredSolve: (v: Float32Array, damping: number) =>
-      eachLayer(v, (matrix, i) => Result.map(inverses[i]!(damping), (inverse) => inverse(matrix))),
-    trace: () =>
-      layers.reduce(
-        (sum, { a, block, g }) =>
-          sum + block.rows * meanDiagonal(a, block.rows) * block.columns * meanDiagonal(g, block.columns),
-        0
-      ),
-    frobeniusNorm: () =>
-      Math.sqrt(layers.reduce((sum, { a, g }) => sum + sumOfSquares(a) * sumOfSquares(g), 0)),
+      Result.map(inverse(damping), (inverted) => inverted(v)),
+    trace: () => rows * meanDiagonal(a, rows) * columns * meanDiagonal(g, columns),
+    frobeniusNorm: () => Math.sqrt(sumOfSquares(a) * sumOfSquares(g)),
     diagonal: () => {
-      const out = new Float32Array(space.size)
-      for (const { a, block, g } of layers) {
-        for (let i = 0; i < block.rows; i++) {
-          for (let j = 0; j < block.columns; j++) {
-            out[block.offset + i * block.columns + j] = a[i * (block.rows + 1)]! * g[j * (block.columns + 1)]!
-          }
-        }
+      const out = new Float32Array(rows * columns)
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < columns; j++) out[i * columns + j] = a[i * (rows + 1)]! * g[j * (columns + 1)]!
       }
       return out
     },
-    toDense: () => {
-      const out = new Float32Array(space.size ** 2)
-      for (const layer of layers) writeKronecker(layer, out, space.size)
-      return out
-    },
-    scale: (factor: number) => means.map((mean, i) => (i % 2 === 0 ? mean : times(mean, factor)))
+    toDense: () => kroneckerProduct(factors),
+    scale: (factor: number) => [a, times(g, factor)]
   }
 }
 
-const writeKronecker = (
-  { a, block: { columns, offset, rows }, g }: Layer,
-  out: Float32Array,
-  size: number
-): void => {
+const kroneckerProduct = ({ a, block: { columns, rows }, g }: Factors): Float32Array => {
+  const size = rows * columns
+  const out = new Float32Array(size * size)
   for (let i = 0; i < rows; i++) {
     for (let k = 0; k < rows; k++) {
       for (let j = 0; j < columns; j++) {
         for (let l = 0; l < columns; l++) {
-          out[(offset + i * columns + j) * size + offset + k * columns + l] =
-            a[i * rows + k]! * g[j * columns + l]!
+          out[(i * columns + j) * size + k * columns + l] = a[i * rows + k]! * g[j * columns + l]!
         }
       }
     }
   }
+  return out
 }
 
 /** The eigenbases of both factors, and the products of their eigenvalues. */
-const inEigenbasis = (kernels: Kernels, { a, block, g }: Layer): Result.Result<Rotated, SolveError> => {
+const inEigenbasis = (kernels: Kernels, { a, block, g }: Factors): Result.Result<Rotated, SolveError> => {
   const { columns, layer, rows } = block
   const side = (n: number, matrix: Float32Array, name: string) =>
     decompose(kernels, {
@@ -147,7 +119,7 @@ const inEigenbasis = (kernels: Kernels, { a, block, g }: Layer): Result.Result<R
 /** (A + pi sqrt(damping) I)^-1 V (G + sqrt(damping) / pi I)^-1, as a function of V. */
 const factoredInverse = (
   kernels: Kernels,
-  { a, block: { columns, layer, rows }, g }: Layer,
+  { a, block: { columns, layer, rows }, g }: Factors,
   damping: number
 ): Result.Result<(matrix: Float32Array) => Float32Array, NotPositiveDefinite> => {
   const ratio = meanDiagonal(a, rows) / meanDiagonal(g, columns)
@@ -171,19 +143,53 @@ const factoredInverse = (
   )
 }
 
-/** One Kronecker product a layer: exact for a deep linear network and for one example, close elsewhere, and cheap to invert. */
-export const kfac: Structure<Exclude<Operation, "sum">> = {
-  name: "kfac",
-  constants: [],
-  moments: ({ blocks }) =>
-    blocks.flatMap(({ columns, rows }) => [Sum({ size: rows * rows }), Sum({ size: columns * columns })]),
-  reduce: ({ layers, share }) =>
-    layers.map(requireOuter).flatMap((layer) => {
-      const a = inputMoment(layer)
-      return [share === 1 ? a : tf.mul(a, share), cotangentMoment(layer)]
-    }),
-  operations: (moments) => ({
-    ...operations(moments),
-    restrict: (index) => ({ structure: kfac, means: moments.means.slice(2 * index, 2 * index + 2) })
-  })
+/** The Kronecker product of one block of the outer form. */
+const kronecker = (name: string, sharing: Sharing): Structure<Able> => {
+  const self: Structure<Able> = {
+    name,
+    constants: [],
+    moments: ({ blocks }) =>
+      blocks.flatMap(({ columns, rows }) => [Sum({ size: rows * rows }), Sum({ size: columns * columns })]),
+    reduce: ({ layers, share }) =>
+      layers.map(requireOuter).flatMap((layer) => {
+        const a = inputMoment(layer, sharing)
+        return [share === 1 ? a : tf.mul(a, share), cotangentMoment(layer, sharing)]
+      }),
+    operations: (moments) => ({
+      ...operations(moments),
+      restrict: () => ({ structure: self, means: moments.means })
+    })
+  }
+  return self
 }
+
+/** The block of a layer of units in K-FAC. Each unit's is its own only factor, so its damping is the absolute one. */
+export const units: Structure<Able> = {
+  ...unitwise,
+  operations: (moments) => {
+    const { sum: _, ...rest } = unitwise.operations(moments)
+    return {
+      ...rest,
+      factoredSolve: rest.solve,
+      restrict: () => ({ structure: units, means: moments.means })
+    }
+  }
+}
+
+const made = (name: string, sharing: Sharing): Structure<Able> =>
+  perBlock(name, byForm(name, kronecker(name, sharing), units))
+
+/**
+ * One Kronecker product a layer: exact for a deep linear network and for one example, close elsewhere, and cheap to invert.
+ *
+ * Of shared positions it takes each for an example of its own (expand): exact for a linear network whose loss is a sum over them. A
+ * layer of units, such as a normalisation, has the unit-wise Fisher. *Fails* when used: `InvalidArgument` for a layer whose gradients
+ * are neither.
+ */
+export const kfac: Structure<Able> & OfLayers = made("kfac", Sharing.Expand())
+
+/**
+ * K-FAC that takes the shared positions of an example as one (reduce): exact for a linear network that averages over positions, and
+ * without shared positions `kfac` itself. *Cost*: N (in^2 + K out^2) flops whatever T, and the sums over positions.
+ */
+export const kfacReduce: Structure<Able> & OfLayers = made("kfacReduce", Sharing.Reduce())

@@ -12,7 +12,7 @@ import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
 import type { NotPositiveDefinite } from "../Errors.ts"
 import type { ParamBlock } from "../model/ParamSpace.ts"
-import { columnsOf, gradients, type Score, summedSquares } from "../model/Score.ts"
+import { type Score, summedSquares } from "../model/Score.ts"
 import { sumOf } from "../tensor/Device.ts"
 import { times } from "./internal/arrays.ts"
 import { roundingFloor, singular } from "./internal/damped.ts"
@@ -23,18 +23,38 @@ import type { Moments, Structure } from "./Structure.ts"
 /** Whether a layer has weights and a bias for them to share a unit with. */
 const coupled = ({ bias, rows }: ParamBlock): boolean => bias && rows > 1
 
-/** `sum_{k,n} gradient_i gradient_0` of the weights i with the bias 0 of their unit, `[in, out]`. */
-const biasMoment = (score: Score): tf.Tensor => {
-  const { block } = score
-  const weights = block.rows - 1
-  if (score._tag === "Outer" && score.positions === 1) {
-    return tf.matMul(score.input, tf.sum(tf.square(score.cotangent), 0), true, false)
-  }
-  return sumOf(columnsOf(score), (k) => {
-    const each = gradients(score, k, k + 1).reshape([-1, block.rows, block.columns])
-    const bias = each.slice([0, weights, 0], [-1, 1, -1])
-    return tf.sum(tf.mul(each.slice([0, 0, 0], [-1, weights, -1]), bias), 0)
+/** How many rows a product sums over at once where positions make them many: a float32 sum of more loses digits. */
+const rowsAtOnce = 2 ** 12
+
+/** a^T b, in parts of their rows. */
+const productOverRows = (a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D => {
+  const rows = a.shape[0]
+  return sumOf(Math.ceil(rows / rowsAtOnce), (i) => {
+    const from = i * rowsAtOnce
+    const part = (x: tf.Tensor2D): tf.Tensor2D =>
+      tf.slice(x, [from, 0], [Math.min(rowsAtOnce, rows - from), x.shape[1]])
+    return tf.matMul(part(a), part(b), true, false)
   })
+}
+
+/**
+ * `sum_{k,n} gradient_i gradient_0` of the weights i with the bias 0 of their unit, `[in, out]`.
+ *
+ * The gradient of the bias is the sum of g over positions: with it the gradients of the weights need not be written out.
+ */
+const biasMoment = (score: Score): tf.Tensor => {
+  const { columns, rows } = score.block
+  if (score._tag === "Written") {
+    const each = score.gradient.reshape<tf.Tensor3D>([-1, rows, columns])
+    const bias = tf.slice(each, [0, rows - 1, 0], [-1, 1, -1])
+    return tf.sum(tf.mul(tf.slice(each, [0, 0, 0], [-1, rows - 1, -1]), bias), 0)
+  }
+  const { cotangent, input, positions } = score
+  const [count, lines] = cotangent.shape
+  if (positions === 1) return tf.matMul(input, tf.sum(tf.square(cotangent), 0), true, false)
+  const each = cotangent.reshape<tf.Tensor4D>([count, -1, positions, columns])
+  const weights = tf.sum(tf.mul(each, tf.sum(each, 2, true)), 0).reshape<tf.Tensor2D>([lines, columns])
+  return productOverRows(input, weights)
 }
 
 /** One unit: its bias and weights, where they lie, and the numbers of its matrix. */

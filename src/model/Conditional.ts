@@ -5,8 +5,8 @@
  * parameters onto the device, `linearize` at a block of x, pull cotangents back or push a tangent forward.
  */
 import * as tf from "@tensorflow/tfjs"
-import { Effect, Schema, type Scope } from "effect"
-import { InvalidArgument, type InvalidLabel, MissingLabels, NonFinite, ShapeMismatch, type TensorFailure } from "../Errors.ts"
+import { Effect, Result, Schema, type Scope } from "effect"
+import { InvalidArgument, type InvalidLabel, MissingLabels, NonFinite, ShapeMismatch, TensorFailure } from "../Errors.ts"
 import { decodeOrThrow, firstNonFinite, Seed } from "../Options.ts"
 import { fold, make as makeKey } from "../random/Key.ts"
 import { Device } from "../tensor/Device.ts"
@@ -57,6 +57,9 @@ export const init = <S extends string>(
     if (operation._tag === "Merge" || operation.layer.initialise === undefined) continue
     const of = network.space.blocks[block]
     if (of !== undefined) values.set(operation.layer.initialise(fold(key, block), init), of.offset)
+  }
+  for (const [i, block] of network.space.blocks.entries()) {
+    if (network.own !== undefined) values.set(network.own.initialise(fold(key, i), init, block), block.offset)
   }
   return Params.make(network.space, values)
 }
@@ -129,6 +132,46 @@ const fits = <S extends string>(
   return Effect.void
 }
 
+const pointOf = <S extends string>(
+  { frozen, space }: Network.Network<S>,
+  weights: ReadonlyArray<Weights>
+): Network.OwnPoint => ({ space, frozen: frozen.map(({ block }) => block), weights })
+
+const outputOf = <S extends string>(
+  network: Network.Network<S>,
+  weights: ReadonlyArray<Weights>,
+  x: tf.Tensor2D
+): tf.Tensor2D =>
+  network.own === undefined
+    ? forward(network.layers, weights, x)
+    : network.own.forward(pointOf(network, weights), x)
+
+const linearized = <S extends string>(
+  network: Network.Network<S>,
+  weights: ReadonlyArray<Weights>,
+  x: tf.Tensor2D
+): LinearizedNetwork =>
+  network.own === undefined
+    ? linearizeNetwork(network.layers, network.space, weights, x)
+    : network.own.linearize(pointOf(network, weights), x)
+
+/** What layers make of a column, and the gradients that they write out; of a function it is the gradient. */
+const widthOf = <S extends string>({ layers, outputs, own, space }: Network.Network<S>): number => {
+  if (own !== undefined) return space.size + outputs
+  const written = space.blocks.filter(({ form }) => form !== "outer")
+  return (
+    layers.reduce((sum, layer) => sum + layer.outputs, 0) +
+    written.reduce((sum, { columns, rows }) => sum + rows * columns, 0)
+  )
+}
+
+/** Of what a tensor program threw, typed errors of these kinds as they are: a function of the user's says itself what is wrong. */
+const thrown = <E extends Error>(...kinds: ReadonlyArray<new (...fields: never) => E>) =>
+  Effect.mapError((error: TensorFailure): TensorFailure | E => {
+    const cause = error.cause as E
+    return kinds.some((kind) => cause instanceof kind) ? cause : error
+  })
+
 const finiteOutputs = (what: string, values: Float32Array) => {
   const index = firstNonFinite(values)
   return index < 0
@@ -186,8 +229,8 @@ export const evaluate = Effect.fnUntraced(function* <S extends string>(
   yield* fits(conditional, batch)
   const device = yield* Device
   const output = yield* device.compute("forward", (keep) =>
-    keep(forward(conditional.network.layers, weights, inputTensor(batch)))
-  )
+    keep(outputOf(conditional.network, weights, inputTensor(batch)))
+  ).pipe(thrown<TensorFailure | ShapeMismatch>(TensorFailure, ShapeMismatch))
   const [z] = yield* device.read("forward", [output])
   return outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
 }, Effect.scoped)
@@ -223,15 +266,15 @@ export const linearize = Effect.fnUntraced(function* <S extends string>(
   const device = yield* Device
   const { network } = conditional
   const map = yield* device.compute("linearize", (keep) => {
-    const made = linearizeNetwork(network.layers, network.space, weights, inputTensor(batch))
+    const made = linearized(network, weights, inputTensor(batch))
     for (const tensor of new Set(made.tape)) keep(tensor)
     return made
-  })
+  }).pipe(thrown<TensorFailure | ShapeMismatch | InvalidArgument>(TensorFailure, ShapeMismatch, InvalidArgument))
   const [z] = yield* device.read("linearize", [map.output])
   const outs = outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
   return {
     outputs: outs,
-    width: network.layers.reduce((sum, layer) => sum + layer.outputs, 0),
+    width: widthOf(network),
     backprop: (cotangents, columns, share = 1) =>
       backprop(network.space, map, batch.examples, network.outputs, cotangents, columns, share),
     pushforward: (tangent) => pushforward(conditional, map, tangent)
@@ -265,7 +308,7 @@ const backprop = Effect.fnUntraced(function* <S extends string>(
     const made = scores.flatMap(tensorsOf).filter((tensor) => !tape.has(tensor))
     for (const tensor of new Set(made)) keep(tensor)
     return scores
-  })
+  }).pipe(thrown<TensorFailure | ShapeMismatch>(TensorFailure, ShapeMismatch))
   return { space, examples, columns, share, layers }
 })
 
@@ -277,7 +320,7 @@ const pushforward = Effect.fnUntraced(function* <S extends string>(
   yield* sameSpace("tangent", conditional.network.space, tangent.space)
   const device = yield* Device
   const direction = yield* upload(blocksOf(conditional.network.space, tangent.values))
-  const change = yield* device.compute("pushforward", (keep) => keep(map.pushforward(direction)))
+  const change = yield* device.compute("pushforward", (keep) => keep(map.pushforward(direction))).pipe(thrown<TensorFailure | ShapeMismatch>(TensorFailure, ShapeMismatch))
   const [values] = yield* device.read("pushforward", [change])
   return yield* finiteOutputs("changes of the outputs", values!)
 }, Effect.scoped)
@@ -301,22 +344,22 @@ export const sumScores = Effect.fnUntraced(function* <S extends string>(
  *
  * *Fails*: `MissingLabels`, `ShapeMismatch`, `InvalidLabel`.
  */
-export const checkedLabels = (
+export const labelsOf = (
   likelihood: SampledLikelihood,
   outputs: number,
   { examples, indices, labels }: Batch
-): Effect.Effect<Labels, MissingLabels | ShapeMismatch | InvalidLabel> => {
+): Result.Result<Labels, MissingLabels | ShapeMismatch | InvalidLabel> => {
   if (labels === undefined) {
-    return Effect.fail(
+    return Result.fail(
       new MissingLabels({
         what: "y",
-        message: "The data has no labels, and this needs the data's own. Give the DataSource a y."
+        message: `The data has no labels, and this needs the data's own, with the likelihood ${likelihood.name}. Give the DataSource a y.`
       })
     )
   }
   const due = likelihood.labelSize(outputs)
   if (labels.labelSize !== due) {
-    return Effect.fail(
+    return Result.fail(
       new ShapeMismatch({
         what: "y",
         expected: `${due} for each example`,
@@ -327,7 +370,15 @@ export const checkedLabels = (
   }
   for (let n = 0; n < examples; n++) {
     const wrong = likelihood.invalid(labels.values.subarray(n * due, (n + 1) * due), outputs, indices[n]!)
-    if (wrong !== undefined) return Effect.fail(wrong)
+    if (wrong !== undefined) return Result.fail(wrong)
   }
-  return Effect.succeed(labels)
+  return Result.succeed(labels)
 }
+
+/** `labelsOf` as an Effect. */
+export const checkedLabels = (
+  likelihood: SampledLikelihood,
+  outputs: number,
+  batch: Batch
+): Effect.Effect<Labels, MissingLabels | ShapeMismatch | InvalidLabel> =>
+  Effect.suspend(() => Effect.fromResult(labelsOf(likelihood, outputs, batch)))

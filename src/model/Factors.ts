@@ -59,9 +59,7 @@ const meanInput = (score: OuterScore): tf.Tensor2D => {
   const { block, mask, positions } = score
   const abar = augmentedInput(score)
   const each = (rows: tf.Tensor2D): tf.Tensor3D => rows.reshape([-1, positions, block.rows])
-  return mask === undefined
-    ? tf.mean(each(abar), 1)
-    : tf.sum(each(tf.mul(abar, shares(mask))), 1)
+  return mask === undefined ? tf.mean(each(abar), 1) : tf.sum(each(tf.mul(abar, shares(mask))), 1)
 }
 
 /** N times the factor G, `[out, out]`. */

@@ -45,7 +45,9 @@ export const freeze = <S extends string>(
   const valuesOf = ({ columns, offset, rows }: ParamBlock) =>
     params.values.slice(offset, offset + rows * columns)
   const free = space.blocks.filter((_, i) => !fixed.has(i))
-  const frozen = space.blocks.filter((_, i) => fixed.has(i)).map((block) => ({ block, values: valuesOf(block) }))
+  const frozen = space.blocks
+    .filter((_, i) => fixed.has(i))
+    .map((block) => ({ block, values: valuesOf(block) }))
   const blocks = laidOut(free)
   const size = blocks.reduce((sum, { columns, rows }) => sum + rows * columns, 0)
   if (size === 0) throw nothingLeft(space)
@@ -56,7 +58,10 @@ export const freeze = <S extends string>(
     layers: renumbered(network.layers, space.blocks.length, fixed),
     frozen: [...frozen, ...network.frozen]
   }
-  const restricted = Params.make(made.space, free.flatMap((block) => Array.from(valuesOf(block))))
+  const restricted = Params.make(
+    made.space,
+    free.flatMap((block) => Array.from(valuesOf(block)))
+  )
   return {
     conditional: { network: made, likelihood },
     params: restricted,
@@ -91,7 +96,10 @@ const renumbered = (
   return layers.map((layer) => {
     const { block } = layer
     if (block < 0 || block >= count) return layer
-    return { ...layer, block: fixed.has(block) ? count - fixed.size + before(block, true) : before(block, false) }
+    return {
+      ...layer,
+      block: fixed.has(block) ? count - fixed.size + before(block, true) : before(block, false)
+    }
   })
 }
 

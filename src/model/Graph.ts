@@ -39,12 +39,20 @@ export interface Graph {
    * *Throws* `ShapeMismatch` where a shared layer has other parameters here than at its first place.
    */
   readonly add: (name: string, layer: BuiltLayer, input: Node, block?: number) => Node
-  /** Adds an operation of several inputs. */
-  readonly merge: (name: string, merge: BuiltMerge, inputs: ReadonlyArray<Node>) => Node
+  /**
+   * Adds an operation of several inputs, which `build` makes once they are known to be values of this network.
+   *
+   * *Throws* `InvalidArgument` where they are not.
+   */
+  readonly merge: (name: string, build: () => BuiltMerge, inputs: ReadonlyArray<Node>) => Node
   /** Adds a layer. *Throws* `ShapeMismatch` for one that does not take this input, naming the layer before it. */
   readonly place: (layer: Layer<string>, input: Node) => Node
-  /** Runs `place` with the parameters that it had at the first call of this name, in order. */
-  readonly share: (name: string, place: () => Node) => Node
+  /**
+   * Places a layer with the parameters that it had at the first call of this name, in order.
+   *
+   * *Throws* `InvalidArgument` where that was another layer.
+   */
+  readonly share: (name: string, layer: Layer<string>, input: Node) => Node
   /** The blocks that `share` gave to this name, none before its first call. */
   readonly blocksOf: (name: string) => ReadonlyArray<number>
   /** Says that a block is used in more ways than as a sum of outer products, and gives its shape. */
@@ -58,6 +66,8 @@ export interface Built {
 }
 
 interface Shared {
+  /** The layer's name. */
+  readonly layer: string
   readonly blocks: Array<number>
   next: number
 }
@@ -108,17 +118,20 @@ export const make = (
         },
         layer.output
       ),
-    merge: (name, merge, nodes) =>
-      valueOf(
+    merge: (name, build, inputs) => {
+      for (const node of inputs) requireNode(nodes, node)
+      const merge = build()
+      return valueOf(
         {
           name,
           operation: { _tag: "Merge", merge },
-          inputs: nodes.map(({ index }) => index),
+          inputs: inputs.map(({ index }) => index),
           outputs: sizeOf(merge.output),
           block: -1
         },
         merge.output
-      ),
+      )
+    },
     place: (layer, node) => {
       requireLayer(layer)
       requireNode(nodes, node)
@@ -132,14 +145,15 @@ export const make = (
         path.pop()
       }
     },
-    share: (name, place) => {
-      const own = shared.get(name) ?? { blocks: [], next: 0 }
+    share: (name, layer, node) => {
+      const own = shared.get(name) ?? { layer: layer.name, blocks: [], next: 0 }
+      requireSameLayer(name, own, layer)
       shared.set(name, own)
       const outer = sharing
       own.next = 0
       sharing = own
       try {
-        return place()
+        return graph.place(layer, node)
       } finally {
         sharing = outer
       }
@@ -151,12 +165,22 @@ export const make = (
 }
 
 const requireAlike = (name: string, { shape }: BuiltLayer, block: ParamBlock, index: number): number => {
-  if (shape!.rows === block.rows && shape!.columns === block.columns && shape!.bias === block.bias) return index
+  if (shape!.rows === block.rows && shape!.columns === block.columns && shape!.bias === block.bias)
+    return index
   throw new ShapeMismatch({
     what: name,
     expected: `${block.rows} x ${block.columns} parameters`,
     actual: `${shape!.rows} x ${shape!.columns}`,
     message: `The shared layer ${name} has ${shape!.rows} x ${shape!.columns} parameters here and ${block.rows} x ${block.columns} at its first place, ${block.layer}. Give it inputs of one size.`
+  })
+}
+
+const requireSameLayer = (name: string, first: Shared, layer: Layer<string>): void => {
+  if (first.layer === layer.name) return
+  throw new InvalidArgument({
+    argument: "layer",
+    value: layer.name,
+    message: `The layer shared as "${name}" is ${layer.name} here and ${first.layer} at its first place. Give one layer everywhere, or another name.`
   })
 }
 
@@ -177,11 +201,16 @@ const requireNode = (nodes: ReadonlySet<unknown>, value: unknown): void => {
   throw new InvalidArgument({
     argument: "input",
     value: typeof value,
-    message: "What a layer was placed on is no value of this network. Give the input, or what a layer placed before gave."
+    message:
+      "What a layer was placed on is no value of this network. Give the input, or what a layer placed before gave."
   })
 }
 
-const plural: Readonly<Record<Form, string>> = { numbers: "numbers", sequence: "a sequence", image: "an image" }
+const plural: Readonly<Record<Form, string>> = {
+  numbers: "numbers",
+  sequence: "a sequence",
+  image: "an image"
+}
 
 /** What to do about a layer that is given another form than it takes. */
 const remedy = (takes: ReadonlyArray<Form>, given: Form, first: boolean): string => {

@@ -137,6 +137,8 @@ export interface MergePoint {
 /** An operation of several inputs as a linear map. */
 export interface LinearizedMerge {
   readonly output: tf.Tensor2D
+  /** The mask of the output, where it is another than the first of the inputs' masks. It is on the tape too. */
+  readonly mask?: tf.Tensor2D
   readonly tape: ReadonlyArray<tf.Tensor>
   /** The cotangents of the inputs, one for each. */
   readonly pullback: (cotangent: tf.Tensor3D) => ReadonlyArray<tf.Tensor3D>

@@ -14,13 +14,13 @@ import { type Conditional, make } from "./Conditional.ts"
 import { freeze } from "./Freeze.ts"
 import type { Node } from "./Graph.ts"
 import type { Layer } from "./Layer.ts"
+import type { SampledLikelihood } from "./Likelihood.ts"
 import { type Chain, placeChain } from "./layers/chain.ts"
 import { merge } from "./layers/registry.ts"
 import { activationOf, type Converted, convert } from "./layersModel/converters.ts"
 import { type KerasLayer, shapeOf, sourceOf, unsupported } from "./layersModel/keras.ts"
 import { opaque } from "./layersModel/opaque.ts"
 import { type BlockParts, gathered, scatter } from "./layersModel/weights.ts"
-import type { SampledLikelihood } from "./Likelihood.ts"
 import * as Network from "./Network.ts"
 import * as Params from "./Params.ts"
 import { type Shape, shapeName } from "./Shape.ts"
@@ -87,7 +87,11 @@ const without = (
   conditional: Conditional<string>,
   params: Params.Params<string>,
   fixed: ReadonlyArray<number>
-): { readonly conditional: Conditional<string>; readonly params: Params.Params<string>; readonly thaw: Thaw } =>
+): {
+  readonly conditional: Conditional<string>
+  readonly params: Params.Params<string>
+  readonly thaw: Thaw
+} =>
   fixed.length === 0
     ? { conditional, params, thaw: (moved) => moved }
     : (freeze(conditional, params, { blocks: fixed }) as unknown as ReturnType<typeof without>)
@@ -107,7 +111,8 @@ const written = Effect.fnUntraced(function* (
     const weights = yield* Effect.promise(() => LayerWeights.read(layer))
     for (const [i, origin] of origins.entries()) {
       const { columns, offset, rows } = space.blocks[i]!
-      if (origin.layer === layer) scatter(origin.parts, values.subarray(offset, offset + rows * columns), weights)
+      if (origin.layer === layer)
+        scatter(origin.parts, values.subarray(offset, offset + rows * columns), weights)
     }
     LayerWeights.write(layer, weights)
   }
@@ -149,7 +154,8 @@ const build = (
       if (found !== undefined) return found
       const { layer, takes } = sourceOf(tensor)
       const inputs = takes.map((input) => valueOf(input, values))
-      const made = "layers" in layer ? inner(layer, inputs, tensor.outputTensorIndex ?? 0) : one(layer, inputs, tensor)
+      const made =
+        "layers" in layer ? inner(layer, inputs, tensor.outputTensorIndex ?? 0) : one(layer, inputs, tensor)
       values.set(tensor, made)
       return made
     }
@@ -159,7 +165,8 @@ const build = (
       const output = requireShape(layer, shapeOf(tensor))
       const given = { layer, config: layer.getConfig(), inputs, output, weights: weights.get(layer) ?? [] }
       const converted = counterpart(given, tensor === bare)
-      if (converted === undefined) return graph.add(layer.name, opaque(layer, inputs[0]!.shape, output), inputs[0]!)
+      if (converted === undefined)
+        return graph.add(layer.name, opaque(layer, inputs[0]!.shape, output), inputs[0]!)
       if (!known.has(layer)) origins.push(...converted.blocks.map((parts) => ({ layer, parts })))
       known.add(layer)
       const node =
@@ -190,7 +197,10 @@ const named = (name: string, layers: Chain): Layer<string> => ({
 })
 
 /** The tensor whose activation the likelihood has in it, if that is the model's last. */
-const outermost = (likelihood: SampledLikelihood, output: tf.SymbolicTensor): tf.SymbolicTensor | undefined => {
+const outermost = (
+  likelihood: SampledLikelihood,
+  output: tf.SymbolicTensor
+): tf.SymbolicTensor | undefined => {
   const { layer } = sourceOf(output)
   if ("layers" in layer) return outermost(likelihood, layer.outputs![output.outputTensorIndex ?? 0]!)
   const last = layer.getClassName() === "Softmax" ? "softmax" : activationOf(layer)

@@ -8,10 +8,22 @@ import type * as tf from "@tensorflow/tfjs"
 import { Schema } from "effect"
 import { InvalidArgument, ShapeMismatch } from "../Errors.ts"
 import { decodeOrThrow, NonNegativeInt, PositiveInt } from "../Options.ts"
+import type { Key } from "../random/Key.ts"
 import { type Built, type Graph, isLayer, make as makeGraph, type NetworkLayer, type Node } from "./Graph.ts"
+import type { Init } from "./Init.ts"
+import type { LinearizedNetwork } from "./internal/walk.ts"
 import type { Layer, Weights } from "./Layer.ts"
-import type { ParamBlock, ParamSpace } from "./ParamSpace.ts"
-import { described, type Form, type Image, type Sequence, type Shape, type ShapeName, shapeName, sizeOf } from "./Shape.ts"
+import type { Layout, ParamBlock, ParamSpace } from "./ParamSpace.ts"
+import {
+  described,
+  type Form,
+  type Image,
+  type Sequence,
+  type Shape,
+  type ShapeName,
+  shapeName,
+  sizeOf
+} from "./Shape.ts"
 
 export type { Graph, Node } from "./Graph.ts"
 export * from "./layers/registry.ts"
@@ -32,8 +44,26 @@ export interface Network<S extends string> {
   /** How many numbers z has: C. */
   readonly outputs: number
   readonly layers: ReadonlyArray<NetworkLayer>
+  /** What it does where no layers say it, of which it then has none: a function of one's own. */
+  readonly own?: OwnMap
   /** Blocks that are constants of the network: no parameters of the space. */
   readonly frozen: ReadonlyArray<FrozenBlock>
+}
+
+/** A network without layers: what the stages of a conditional ask of it, inside a tensor program. */
+export interface OwnMap {
+  /** First values of a block, `[rows, columns]`; a pure function of the key. */
+  readonly initialise: (key: Key, init: Init, block: ParamBlock) => Float32Array
+  /** z `[N, C]` */
+  readonly forward: (point: OwnPoint, x: tf.Tensor2D) => tf.Tensor2D
+  readonly linearize: (point: OwnPoint, x: tf.Tensor2D) => LinearizedNetwork
+}
+
+/** Where it is taken: the blocks that move and those that do not, with the weights of the first and then of the others. */
+export interface OwnPoint {
+  readonly space: Layout
+  readonly frozen: ReadonlyArray<ParamBlock>
+  readonly weights: ReadonlyArray<Weights>
 }
 
 /** A block and its values, `[rows, columns]`. */
@@ -159,7 +189,10 @@ export const graph = <const Name extends string>(
   const operations = layers.map(
     ({ inputs, name }, i) => `${i + 1} = ${name} of ${inputs.map(value).join(" and ")}`
   )
-  return finished<Name>(`${name}: ${shapeName(shape)} > ${operations.join(", ")}`, shape, output, { layers, ...rest })
+  return finished<Name>(`${name}: ${shapeName(shape)} > ${operations.join(", ")}`, shape, output, {
+    layers,
+    ...rest
+  })
 }
 
 const finished = <S extends string>(

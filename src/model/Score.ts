@@ -94,24 +94,36 @@ const columnsAcross = ({ cotangent }: OuterScore, from: number, to: number): tf.
     .reshape([rows, (to - from) * out])
 }
 
+/** The cotangents of each example on their side, `[N K out, T]`. */
+const cotangentsAcross = ({ cotangent, positions }: OuterScore): tf.Tensor2D => {
+  const [columns, , out] = cotangent.shape
+  return tf
+    .transpose(cotangent.reshape<tf.Tensor4D>([columns, -1, positions, out]), [1, 0, 3, 2])
+    .reshape([-1, positions])
+}
+
+/** abar of each example on its side, `[N in(+1), T]`. */
+const inputsAcross = (score: OuterScore): tf.Tensor2D => {
+  const { block, positions } = score
+  const abar = augmentedInput(score).reshape<tf.Tensor3D>([-1, positions, block.rows])
+  return tf.transpose(abar, [0, 2, 1]).reshape([-1, positions])
+}
+
 /**
- * The gradients of one example n for the columns `[from, to)`, side by side: `[in(+1), (to - from) out]`.
+ * For each example the product of its own rows of two matrices: example n has the rows n / N to (n + 1) / N of each.
  *
  * One product for each example: tfjs's batched product is many times slower.
  */
-const gradientsOfExample = (score: OuterScore, from: number, to: number): ((n: number) => tf.Tensor2D) => {
-  const { block, input, positions } = score
-  const examples = input.shape[0] / positions
-  const ones = block.bias ? [tf.ones([examples, 1, positions])] : []
-  const inputs =
-    input.shape[1] > 0 ? [tf.transpose(input.reshape([examples, positions, input.shape[1]]), [0, 2, 1])] : []
-  const abar = tf.concat([...inputs, ...ones], 1).reshape<tf.Tensor2D>([examples * block.rows, positions])
-  const g = columnsAcross(score, from, to)
-  return (n) =>
-    tf.matMul(
-      tf.slice(abar, [n * block.rows, 0], [block.rows, positions]),
-      tf.slice(g, [n * positions, 0], [positions, (to - from) * block.columns])
-    )
+const productOfExample = (
+  left: tf.Tensor2D,
+  right: tf.Tensor2D,
+  examples: number
+): ((n: number) => tf.Tensor2D) => {
+  const own = (all: tf.Tensor2D, n: number): tf.Tensor2D => {
+    const rows = all.shape[0] / examples
+    return tf.slice(all, [n * rows, 0], [rows, all.shape[1]])
+  }
+  return (n) => tf.matMul(own(left, n), own(right, n))
 }
 
 /**
@@ -123,7 +135,9 @@ export const gradients = (score: Score, from: number, to: number): tf.Tensor2D =
   const size = score.block.rows * score.block.columns
   if (score._tag === "Written") {
     const examples = score.gradient.shape[1]
-    return tf.slice(score.gradient, [from, 0, 0], [columns, examples, size]).reshape([columns * examples, size])
+    return tf
+      .slice(score.gradient, [from, 0, 0], [columns, examples, size])
+      .reshape([columns * examples, size])
   }
   const [, rows, out] = score.cotangent.shape
   if (score.positions === 1) {
@@ -133,7 +147,7 @@ export const gradients = (score: Score, from: number, to: number): tf.Tensor2D =
       .reshape([columns * rows, size])
   }
   const examples = rows / score.positions
-  const ofExample = gradientsOfExample(score, from, to)
+  const ofExample = productOfExample(inputsAcross(score), columnsAcross(score, from, to), examples)
   return tf
     .transpose(
       tf
@@ -148,7 +162,8 @@ export const gradients = (score: Score, from: number, to: number): tf.Tensor2D =
  * `sum_{k,n} gradient^2`, elementwise, `[in(+1), out]`.
  *
  * With one position it is (abar^2)^T (sum_k g^2): one product, and no gradient is written out. With more, the gradients of one
- * example are there at a time.
+ * example are there at a time. (From products of two positions it could be had without them, for small T; but then what should
+ * cancel in a gradient leaves eps times its terms' squares, of either sign, and not eps^2 of them.)
  */
 export const summedSquares = (score: Score): tf.Tensor2D => {
   const { rows, columns: out } = score.block
@@ -157,9 +172,18 @@ export const summedSquares = (score: Score): tf.Tensor2D => {
     return tf.matMul(tf.square(augmentedInput(score)), tf.sum(tf.square(score.cotangent), 0), true, false)
   }
   const columns = score.cotangent.shape[0]
-  const ofExample = gradientsOfExample(score, 0, columns)
-  const squares = sumOf(score.input.shape[0] / score.positions, (n) => tf.square(ofExample(n)))
-  return tf.sum(squares.reshape([rows, columns, out]), 1)
+  const examples = score.cotangent.shape[1] / score.positions
+  const squares = (left: tf.Tensor2D, right: tf.Tensor2D): tf.Tensor2D => {
+    const ofExample = productOfExample(left, right, examples)
+    return sumOf(examples, (n) => tf.square(ofExample(n)))
+  }
+  // A product lays out its right factor anew: the narrower one goes there.
+  if (rows < columns * out) {
+    const across = squares(cotangentsAcross(score), augmentedInput(score))
+    return tf.transpose(tf.sum(across.reshape([columns, out, rows]), 0))
+  }
+  const each = squares(inputsAcross(score), columnsAcross(score, 0, columns))
+  return tf.sum(each.reshape([rows, columns, out]), 1)
 }
 
 /**

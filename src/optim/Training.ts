@@ -15,7 +15,7 @@ import * as Accumulator from "../fisher/Accumulator.ts"
 import { Damping } from "../fisher/Damping.ts"
 import { type EstimateError, sampledSums } from "../fisher/Estimate.ts"
 import type * as Fisher from "../fisher/Fisher.ts"
-import type { Structure } from "../fisher/Structure.ts"
+import type { Fit, Structure } from "../fisher/Structure.ts"
 import type { Batch } from "../model/Batch.ts"
 import { type Conditional, checkedLabels, linearize, load } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
@@ -81,7 +81,7 @@ interface State<S extends string, D extends Damping> {
 export const run = <S extends string, const D extends Damping>(
   conditional: Conditional<S>,
   params: Params.Params<S>,
-  options: Settings<D>
+  options: Settings<D> & { readonly structure: Fit<S> }
 ): Stream.Stream<Report<S>, TrainingError, DataSource | Sampler | Device> => {
   return Stream.unwrap(
     Effect.gen(function* () {

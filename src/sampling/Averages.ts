@@ -3,12 +3,13 @@
  *
  * All of them are means over examples, summed in float64 over blocks of fixed size in the order of the data.
  */
-import { Effect, type Scope, Stream } from "effect"
+import { Effect, Result, type Scope, Stream } from "effect"
 import type {
   EmptyData,
   InvalidArgument,
   InvalidLabel,
   MissingLabels,
+  NoClosedForm,
   NonFinite,
   ShapeMismatch,
   TensorFailure
@@ -32,6 +33,8 @@ import type { Device } from "../tensor/Device.ts"
 import { defaultBlockSize, mean, type PassOptions, rebatch } from "./Blocks.ts"
 import type { DataError, DataSource } from "./DataSource.ts"
 import * as Draws from "./Draws.ts"
+import { closedForm } from "./internal/closedForm.ts"
+import { observed } from "./internal/observed.ts"
 
 export { PassOptions } from "./Blocks.ts"
 
@@ -47,15 +50,16 @@ export interface LossGradient<S extends string> {
 const labelsOf = <S extends string>({ likelihood, network }: Conditional<S>, batch: Batch) =>
   checkedLabels(likelihood, network.outputs, batch)
 
-/** `sum_n -log p(y_n|x_n)` of a block on the data's own labels. */
-const lossOf = (outputs: Outputs, labels: Labels): number => {
-  let loss = 0
-  for (let n = 0; n < outputs.batch.examples; n++) {
-    const y = labels.values.subarray(n * labels.labelSize, (n + 1) * labels.labelSize)
-    loss -= outputs.distribution(n).logProbability(y)
-  }
-  return loss
-}
+/** `sum_n -log p(y_n|x_n)` of a block on the data's own labels. *Fails*: `TensorFailure` of a log-density of one's own. */
+const lossOf = (outputs: Outputs, labels: Labels): Result.Result<number, TensorFailure> =>
+  attempt<TensorFailure>()(() => {
+    let loss = 0
+    for (let n = 0; n < outputs.batch.examples; n++) {
+      const y = labels.values.subarray(n * labels.labelSize, (n + 1) * labels.labelSize)
+      loss -= outputs.distribution(n).logProbability(y)
+    }
+    return loss
+  })
 
 /**
  * The sum of the losses on the data's own labels over a block, and its gradient.
@@ -83,25 +87,22 @@ export const labelGradient = Effect.fnUntraced(function* <S extends string>(
   labels: Labels
 ): Effect.fn.Return<
   { readonly loss: number; readonly gradient: Float32Array },
-  TensorFailure | ShapeMismatch | NonFinite | InvalidArgument | InvalidLabel,
+  TensorFailure | ShapeMismatch | NonFinite | InvalidArgument | InvalidLabel | MissingLabels,
   Device | Scope.Scope
 > {
-  const { batch } = outputs
-  const draws = Draws.Labels({
-    columns: 1,
-    labels: new Float64Array(labels.values),
-    weights: new Float64Array(batch.examples).fill(1)
-  })
   // The loss is -log p: its gradient is minus the sum of the scores.
-  const scores = yield* backprop(yield* Effect.fromResult(Draws.cotangents(draws, outputs)), 1)
+  const scores = yield* backprop(yield* Effect.fromResult(Draws.labelScores(labels, outputs)), 1)
   const sum = yield* sumScores(scores)
-  return { loss: lossOf(outputs, labels), gradient: sum.map((value) => -value) }
+  return {
+    loss: yield* Effect.fromResult(lossOf(outputs, labels)),
+    gradient: sum.map((value) => -value)
+  }
 }, Effect.scoped)
 
 /**
  * The mean negative log-likelihood of the data's own labels, and its gradient.
  *
- * *Math*: L = (1/N) sum_n -log p(y_n|x_n). *Units*: nats. *Cost*: a forward and a backward pass over the data.
+ * *Math*: L = (1/N) sum_n -log p(y_n|x_n); a likelihood that weighs examples or ignores targets has its own log p for that. *Units*: nats. *Cost*: a forward and a backward pass over the data.
  * *Fails*: `MissingLabels`, `InvalidLabel`, `EmptyData`, `ShapeMismatch`, `NonFinite`, `TensorFailure` and what the source fails with.
  */
 export const lossAndGradient = Effect.fn("Conditional.lossAndGradient")(function* <S extends string>(
@@ -153,34 +154,51 @@ export const negativeLogLikelihood = Effect.fn("Conditional.negativeLogLikelihoo
 ): Effect.fn.Return<number, AverageError | MissingLabels | InvalidLabel, DataSource | Device | Scope.Scope> {
   const loaded = yield* load(conditional, params)
   const [loss] = yield* mean(options, 1, (batch) =>
-    Effect.zipWith(labelsOf(conditional, batch), evaluate(loaded, batch), (labels, outputs) => [
-      lossOf(outputs, labels)
-    ])
+    Effect.all([labelsOf(conditional, batch), evaluate(loaded, batch)]).pipe(
+      Effect.flatMap(([labels, outputs]) => Effect.fromResult(lossOf(outputs, labels))),
+      Effect.map((loss) => [loss])
+    )
   )
   return loss!
 }, Effect.scoped)
 
+/** `sum_n KL(p(.|x_n) || q(.|x_n))` of a block. */
+const divergenceOf = (
+  outputs: Outputs,
+  { size, z }: Outputs
+): Result.Result<number, NoClosedForm | MissingLabels | ShapeMismatch | InvalidLabel> =>
+  Result.flatMap(closedForm(outputs, "The KL divergence"), ({ distribution }) =>
+    Result.map(observed(outputs), () => {
+      let sum = 0
+      for (let n = 0; n < outputs.batch.examples; n++) {
+        sum += distribution(n).klDivergence(z.subarray(n * size, (n + 1) * size))
+      }
+      return sum
+    })
+  )
+
 /**
  * The mean over x of KL(p_theta(.|x) || p_other(.|x)), in nats. Two forward passes.
  *
- * *Fails*: `EmptyData`, `ShapeMismatch`, `NonFinite`, `TensorFailure` and what the source fails with.
+ * *Fails*: `NoClosedForm` for a likelihood that is sampled only; `MissingLabels`, `InvalidLabel` for one that weighs by labels; `EmptyData`, `ShapeMismatch`, `NonFinite`, `TensorFailure` and what the source fails with.
  */
 export const klDivergence = Effect.fn("Conditional.klDivergence")(function* <S extends string>(
   conditional: Conditional<S>,
   params: Params<S>,
   other: Params<S>,
   options: PassOptions = {}
-): Effect.fn.Return<number, AverageError, DataSource | Device | Scope.Scope> {
+): Effect.fn.Return<
+  number,
+  AverageError | NoClosedForm | MissingLabels | InvalidLabel,
+  DataSource | Device | Scope.Scope
+> {
   const here = yield* load(conditional, params)
   const there = yield* load(conditional, other)
   const [kl] = yield* mean(options, 1, (batch) =>
-    Effect.zipWith(evaluate(here, batch), evaluate(there, batch), (from, to) => {
-      let sum = 0
-      for (let n = 0; n < batch.examples; n++) {
-        sum += from.distribution(n).klDivergence(to.z.subarray(n * to.size, (n + 1) * to.size))
-      }
-      return [sum]
-    })
+    Effect.all([evaluate(here, batch), evaluate(there, batch)]).pipe(
+      Effect.flatMap(([from, to]) => Effect.fromResult(divergenceOf(from, to))),
+      Effect.map((sum) => [sum])
+    )
   )
   return kl!
 }, Effect.scoped)

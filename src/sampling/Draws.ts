@@ -5,10 +5,20 @@
  * products are summed, never averaged again. (Dividing the loss of M draws by M before squaring would give F / M.)
  */
 import { Data, Result } from "effect"
-import { InvalidArgument, type InvalidLabel, ShapeMismatch } from "../Errors.ts"
-import type { Batch } from "../model/Batch.ts"
+import {
+  InvalidArgument,
+  type InvalidLabel,
+  type MissingLabels,
+  ShapeMismatch,
+  type TensorFailure
+} from "../Errors.ts"
+import type { Batch, Labels as OwnLabels } from "../model/Batch.ts"
 import type { Outputs } from "../model/Conditional.ts"
+import type { SampledLikelihood } from "../model/Likelihood.ts"
+import { attempt } from "../Options.ts"
 import { collapsed } from "./internal/collapse.ts"
+import { observed } from "./internal/observed.ts"
+import { rootScore } from "./internal/rootScore.ts"
 
 export type Draws = Data.TaggedEnum<{
   /** y_k with weights w_k >= 0 that sum to 1 over k for each example. */
@@ -48,16 +58,17 @@ export const collapse = (draws: Draws, { batch: { examples }, likelihood, size }
   return fewer.columns === columns ? draws : Labels(fewer)
 }
 
+/** What can be wrong with draws, or with a likelihood of the user's own at them. */
+export type DrawsError = ShapeMismatch | InvalidArgument | InvalidLabel | MissingLabels | TensorFailure
+
 /**
- * The cotangents `[K, N, C]` to pull back: `sqrt(w) grad_z log p(y|z)` for labels.
+ * The cotangents `[K, N, C]` to pull back: `sqrt(w) grad_z log p(y|z)` for labels, times the root of what each part of y counts.
  *
  * *Cost*: K N scores on the CPU. *Fails*: `ShapeMismatch` for draws of another size; `InvalidLabel` for a y that the likelihood cannot
- * have drawn; `InvalidArgument` for no column at all, a weight below 0 or weights that do not sum to 1.
+ * have drawn; `InvalidArgument` for no column at all, a weight below 0 or weights that do not sum to 1; `MissingLabels` for a likelihood
+ * that weighs by the data's own; `TensorFailure` for a log-density of one's own that throws.
  */
-export const cotangents = (
-  draws: Draws,
-  outputs: Outputs
-): Result.Result<Float32Array, ShapeMismatch | InvalidArgument | InvalidLabel> => {
+export const cotangents = (draws: Draws, outputs: Outputs): Result.Result<Float32Array, DrawsError> => {
   const { columns } = draws
   const rows = columns * outputs.batch.examples
   if (!(Number.isSafeInteger(columns) && columns >= 1)) return Result.fail(noColumns(columns))
@@ -69,30 +80,86 @@ export const cotangents = (
       wrongLength("labels", labels, rows * outputs.likelihood.labelSize(outputs.size)) ??
       wrongLength("weights", weights, rows) ??
       wrongWeights(weights, columns, outputs.batch) ??
-      scores(outputs, rows, labels, weights)
+      Result.flatMap(observed(outputs), () =>
+        scores(outputs, rows, labels, weights, (score, n) => rootScore(outputs.distribution(n), score))
+      )
   })
 }
 
+/**
+ * The scores of the data's own labels, `[N, C]`: minus the gradients of the losses in z. What counts w times is w in them, and sqrt(w) in
+ * `cotangents`.
+ *
+ * *Fails*: as `cotangents`.
+ */
+export const labelScores = (
+  { values }: OwnLabels,
+  outputs: Outputs
+): Result.Result<Float32Array, DrawsError> => {
+  const { examples } = outputs.batch
+  return (
+    wrongLength("labels", values, examples * outputs.likelihood.labelSize(outputs.size)) ??
+    Result.flatMap(observed(outputs), () =>
+      scores(
+        outputs,
+        examples,
+        new Float64Array(values),
+        new Float64Array(examples).fill(1),
+        (score) => score
+      )
+    )
+  )
+}
+
+/** The scores `[rows, C]` of labels `[rows, labelSize]`, row n + k N of example n, each as `counted` has it. */
 const scores = (
-  { batch: { examples, indices }, distribution, likelihood, size }: Outputs,
+  outputs: Outputs,
   rows: number,
   labels: Float64Array,
-  weights: Float64Array
-): Result.Result<Float32Array, InvalidLabel> => {
+  weights: Float64Array,
+  counted: (score: Float64Array, n: number) => Float64Array
+): Result.Result<Float32Array, InvalidLabel | ShapeMismatch | TensorFailure> => {
+  const { batch, distribution, likelihood, size } = outputs
+  const { examples, indices } = batch
   const labelSize = likelihood.labelSize(size)
-  const out = new Float32Array(rows * size)
-  for (let row = 0; row < rows; row++) {
-    const scale = Math.sqrt(weights[row]!)
-    // A column that an example does not use has weight 0, and whatever label.
-    if (scale === 0) continue
+  const labelOf = (row: number) => labels.subarray(row * labelSize, (row + 1) * labelSize)
+  // A column that an example does not use has weight 0, and whatever label.
+  const used = Array.from({ length: rows }, (_, row) => row).filter((row) => weights[row]! > 0)
+  for (const row of used) {
     const n = row % examples
-    const y = labels.subarray(row * labelSize, (row + 1) * labelSize)
-    const wrong = likelihood.invalid(y, size, indices[n]!)
+    const wrong = likelihood.invalid(labelOf(row), size, indices[n]!, outputs.observed(n))
     if (wrong !== undefined) return Result.fail(wrong)
-    const score = distribution(n).score(y)
-    for (let c = 0; c < size; c++) out[row * size + c] = scale * score[c]!
   }
-  return Result.succeed(out)
+  return attempt<ShapeMismatch | TensorFailure>()(() => {
+    const together = likelihood.scores && scoresTogether(outputs, likelihood.scores, used, labelOf)
+    const out = new Float32Array(rows * size)
+    for (const [i, row] of used.entries()) {
+      const n = row % examples
+      const score = together?.subarray(i * size, (i + 1) * size) ?? distribution(n).score(labelOf(row))
+      const scale = Math.sqrt(weights[row]!)
+      const own = counted(score, n)
+      for (let c = 0; c < size; c++) out[row * size + c] = scale * own[c]!
+    }
+    return out
+  })
+}
+
+/** The scores of these rows in one call of a likelihood that takes many. */
+const scoresTogether = (
+  { batch: { examples }, likelihood, size, z }: Outputs,
+  scoresOf: NonNullable<SampledLikelihood["scores"]>,
+  rows: ReadonlyArray<number>,
+  labelOf: (row: number) => Float64Array
+): Float64Array => {
+  const labelSize = likelihood.labelSize(size)
+  const y = new Float64Array(rows.length * labelSize)
+  const at = new Float64Array(rows.length * size)
+  for (const [i, row] of rows.entries()) {
+    const n = row % examples
+    y.set(labelOf(row), i * labelSize)
+    at.set(z.subarray(n * size, (n + 1) * size), i * size)
+  }
+  return scoresOf(y, at, rows.length)
 }
 
 const noColumns = (columns: number): InvalidArgument =>

@@ -8,7 +8,14 @@
  * size, the order or the concurrency, and on every device that gives the same z.
  */
 import { Context, Effect, Layer, Result, type Schema } from "effect"
-import type { InvalidArgument, InvalidLabel, MissingLabels, ShapeMismatch } from "../Errors.ts"
+import type {
+  InvalidArgument,
+  InvalidLabel,
+  MissingLabels,
+  NoClosedForm,
+  ShapeMismatch,
+  TensorFailure
+} from "../Errors.ts"
 import type { Outputs } from "../model/Conditional.ts"
 import { decode } from "../Options.ts"
 import type { Draws } from "./Draws.ts"
@@ -30,7 +37,14 @@ export {
   UntilPreciseOptions
 }
 
-export type SamplerError = MissingLabels | InvalidLabel | ShapeMismatch | InvalidArgument
+/** `NoClosedForm`: of a sampler that draws nothing, with a likelihood that is sampled only. `TensorFailure`: of one's own likelihood. */
+export type SamplerError =
+  | MissingLabels
+  | InvalidLabel
+  | ShapeMismatch
+  | InvalidArgument
+  | NoClosedForm
+  | TensorFailure
 
 /** The layer of a sampler with options. *Fails*: `InvalidArgument`. */
 const withOptions =
@@ -49,7 +63,7 @@ export class Sampler extends Context.Service<
 >()("natgrad/Sampler") {
   /**
    * The exact expectation: one column for each column of the factor S of the output Fisher (C - 1 for a categorical, C where
-   * the outputs are independent).
+   * the outputs are independent). *Fails* when used: `NoClosedForm` for a likelihood that is sampled only.
    */
   static readonly exact: Layer.Layer<Sampler> = Layer.succeed(Sampler, exact)
 
@@ -86,8 +100,8 @@ export class Sampler extends Context.Service<
   /**
    * K columns S r / sqrt(K), r random signs and S the factor of the output Fisher: no y is drawn.
    *
-   * Unbiased for every likelihood; the standard error falls as 1/sqrt(K). *Fails*: `InvalidArgument`. *Source*: Martens, Sutskever
-   * and Swersky 2012.
+   * Unbiased for every likelihood; the standard error falls as 1/sqrt(K). *Fails*: `InvalidArgument`; when used, `NoClosedForm` for a
+   * likelihood that is sampled only. *Source*: Martens, Sutskever and Swersky 2012.
    */
   static readonly curvaturePropagation: (
     options: typeof CurvaturePropagationOptions.Type
@@ -101,7 +115,7 @@ export class Sampler extends Context.Service<
    * Unbiased: a pilot chooses the number of draws, and the draws that are used are fresh. The error is an average over a block, at
    * the outputs of the network: no example by itself, and no entry of the Fisher of the parameters, is promised anything. The number
    * rests on an estimate from at least 1024 draws, plus two standard errors. *Cost*: the pilot, and N C^2 for the output Fishers; no
-   * backpropagation. *Fails*: `InvalidArgument`. *Source*: Stein 1945.
+   * backpropagation. *Fails*: `InvalidArgument`; when used, `NoClosedForm` for a likelihood that is sampled only. *Source*: Stein 1945.
    */
   static readonly untilPrecise: (
     options: typeof UntilPreciseOptions.Type

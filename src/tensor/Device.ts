@@ -11,14 +11,14 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { Context, Effect, Layer, type Scope } from "effect"
-import { DeviceUnavailable, TensorFailure } from "../Errors.ts"
+import { DeviceUnavailable, type TensorFailure } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import { reference } from "../kernels/reference.ts"
 import { makeCurrent } from "./internal/current.ts"
+import { failure, type Keep, runProgram } from "./internal/program.ts"
 import { activateWasm, startUnderWay, wasmBackend, wasmKernels } from "./internal/wasm.ts"
 
-/** Marks a tensor as one that outlives its program; returns it. */
-export type Keep = <T extends tf.Tensor>(tensor: T) => T
+export type { Keep } from "./internal/program.ts"
 
 export class Device extends Context.Service<
   Device,
@@ -127,15 +127,6 @@ const holders = (() => {
   }
 })()
 
-const failure =
-  (stage: string) =>
-  (cause: unknown): TensorFailure =>
-    new TensorFailure({
-      stage,
-      cause,
-      message: `The tensor program of stage "${stage}" threw: ${String(cause)}.`
-    })
-
 /** Waits for a backend that is starting beside this one: until it has, tfjs refuses every operation. */
 const whenStarted = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
@@ -164,62 +155,12 @@ const compute =
       ).pipe(Effect.map(({ result }) => result))
     )
 
-const runProgram = <A>(
-  program: (keep: Keep) => A
-): { readonly result: A; readonly kept: Array<tf.Tensor> } => {
-  const kept: Array<tf.Tensor> = []
-  const keep: Keep = (tensor) => {
-    kept.push(tf.keep(tensor))
-    return tensor
-  }
-  let result: A
-  const tape = recordKept()
-  try {
-    // Nothing is returned through `tidy`: it walks what it is given, and steps through a typed array number by number.
-    tf.tidy(() => {
-      result = program(keep)
-    })
-    if (isPromise(result!))
-      throw new Error("a tensor program returned a promise: its tensors would be freed under it")
-  } catch (cause) {
-    kept.length = 0
-    throw cause
-  } finally {
-    const owned = new Set<tf.Tensor>(kept)
-    tf.dispose(tape.stop().filter((tensor) => !owned.has(tensor)))
-  }
-  return { result: result!, kept }
-}
-
 /** After a trap of wasm nothing can be freed any more: the failure of the program is what its caller should see. */
 const release = (kept: Array<tf.Tensor>): void => {
   try {
     tf.dispose(kept)
   } catch {
     // The backend is gone, and its memory with it.
-  }
-}
-
-const isPromise = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
-
-/**
- * Records what is kept, by the program and by tfjs itself: its gradient functions keep clones for their tape, and forget them when
- * what they differentiate throws. The only way to free those is to have seen them.
- */
-const recordKept = (): { readonly stop: () => ReadonlyArray<tf.Tensor> } => {
-  const engine = tf.engine()
-  const shipped = engine.keep
-  const tensors: Array<tf.Tensor> = []
-  engine.keep = (tensor) => {
-    tensors.push(tensor)
-    return shipped.call(engine, tensor) as typeof tensor
-  }
-  return {
-    stop: () => {
-      engine.keep = shipped
-      return tensors
-    }
   }
 }
 

@@ -1,7 +1,9 @@
 /** Every likelihood with what its laws need: points, the magnitudes that errors are measured in, and cells for its draws. */
-import { Likelihood } from "../../src/index.ts"
+import { Distributions, Likelihood } from "../../src/index.ts"
+import { nothing, times } from "../oracle/likelihoods/counted.ts"
 import * as Gaussians from "../oracle/likelihoods/gaussians.ts"
 import { heads } from "../oracle/likelihoods/heads.ts"
+import { mixture } from "../oracle/likelihoods/mixtures.ts"
 import * as Scalars from "../oracle/likelihoods/scalars.ts"
 import type { Label } from "../oracle/likelihoods.ts"
 import * as Oracle from "../oracle/likelihoods.ts"
@@ -11,7 +13,27 @@ import { type Cells, jointCells, labelCells, normalQuartiles, quartileCells } fr
 import { extremePoints, type Family, families, ordinaryPoints } from "./families.ts"
 import { eps64 } from "./measure.ts"
 
+/** What the laws of a likelihood that is sampled only need too. */
+export interface SampledFamily {
+  readonly name: string
+  readonly ours: Likelihood.SampledLikelihood
+  readonly oracle: Pick<Oracle.OracleLikelihood, "support" | "logProbability" | "score">
+  readonly outputs: number
+  readonly discrete: boolean
+  readonly points: ReadonlyArray<Vector>
+  readonly extremes: ReadonlyArray<Vector>
+  readonly drawn: Vector
+  readonly draws: number
+  readonly averageUnit: (z: Vector) => number
+  readonly cells: (z: Vector) => Cells
+  readonly logSize: (z: Vector, y: Label) => number
+  readonly scoreSize: (z: Vector, y: Label) => number
+  /** How many times an example counts; once unless said. */
+  readonly weight?: number
+}
+
 export interface LawFamily extends Family {
+  readonly weight?: number
   /** Of the factor. */
   readonly columns: number
   readonly points: ReadonlyArray<Vector>
@@ -271,6 +293,71 @@ const locations = [
   [1e4, 0]
 ]
 
+/** Those whose probabilities are 0 or no denormal numbers: products and multiples of denormals lose their digits. */
+const normalExtremes = (outputs: number) =>
+  extremePoints(outputs).filter((z) => !Array.from(z).some((v) => Math.abs(v) === 745))
+
+/** Categorical positions, of which an observation may leave some out: those say nothing. */
+const positions = (observed: ReadonlyArray<number>): LawFamily => {
+  const own = Likelihood.positions(Likelihood.categorical, { outputs: 3, ignored: -1 })
+  const oracle = heads(
+    observed.map((label) => ({ oracle: label === -1 ? nothing(-1) : Oracle.categorical, outputs: 3 }))
+  )
+  const outputs = 3 * observed.length
+  return {
+    name: `${own.name}, observed ${observed.join(", ")}`,
+    ours: { ...own, observes: false, at: (z) => own.at(z, observed) },
+    oracle,
+    outputs,
+    discrete: true,
+    columns: 2 * observed.length,
+    points: few(outputs),
+    extremes: normalExtremes(outputs),
+    drawn: few(outputs)[2]!,
+    draws: 2 ** 14,
+    averageUnit: unit,
+    quadratic: false,
+    convex: true,
+    cells: labelCells(oracle),
+    ...enumerated(oracle),
+    scoreSize: (z, y) => norm(oracle.score(z, y)) + Math.sqrt(trace(oracle.closedFormFisher(z)))
+  }
+}
+
+/** Gamma of shape 5/2 as one's own, z the logarithms of the means: log p and its score of plain numbers, and closed forms. */
+const ownGamma = Likelihood.fromLogDensity({
+  name: "own gamma",
+  labelSize: 2,
+  outputs: 2,
+  holds: (y) => Array.from(y).every((v) => v > 0 && Number.isFinite(v)),
+  logDensity: (y, z) =>
+    sumOver(
+      z,
+      (v, c) =>
+        2.5 * Math.log(2.5) -
+        Math.log(0.75 * Math.sqrt(Math.PI)) +
+        1.5 * Math.log(y[c]!) -
+        2.5 * v -
+        2.5 * y[c]! * Math.exp(-v)
+    ),
+  score: (y, z) => Array.from(z, (v, c) => 2.5 * (y[c]! * Math.exp(-v) - 1)),
+  sample: (z, uniform) => Array.from(z, (v) => (Math.exp(v) / 2.5) * Distributions.gamma(uniform(), 2.5)),
+  closedForms: {
+    columns: 2,
+    factor: () => [Math.sqrt(2.5), 0, 0, Math.sqrt(2.5)],
+    klDivergence: (z, other) =>
+      sumOver(z, (v, c) => {
+        const d = v - other[c]!
+        // e^d - 1 - d, by its series near 0.
+        const gap =
+          Math.abs(d) < 0.1
+            ? 0.5 * d * d * [12, 11, 10, 9, 8, 7, 6, 5, 4, 3].reduce((rest, k) => 1 + (d / k) * rest, 1)
+            : Math.expm1(d) - d
+        return 2.5 * gap
+      })
+  }
+})
+
 export const lawFamilies: ReadonlyArray<LawFamily> = [
   ...families.map(first),
   lifted(Likelihood.poisson, Scalars.poisson, 2, few(2, 2.5), counts),
@@ -311,5 +398,101 @@ export const lawFamilies: ReadonlyArray<LawFamily> = [
     [3, -3],
     [0, 0],
     [40, -40]
+  ]),
+  positions([2, 0]),
+  positions([1, -1, 0]),
+  lifted(ownGamma, Scalars.gamma(2.5), 2, few(2, 9, 1), [
+    [40, -40],
+    [0, 0]
   ])
+]
+
+/** Likelihoods whose scores are not those of p itself: an example of class 1, which counts 2.5 times. */
+export const weightedFamilies: ReadonlyArray<LawFamily> = (() => {
+  const own = Likelihood.categoricalWith({ classWeights: [0.5, 2.5, 1, 0] })
+  const oracle = times(2.5, Oracle.categorical)
+  const plain = first({ name: "", ours: Likelihood.categorical, oracle, outputs: 4, discrete: true })
+  return [
+    {
+      ...plain,
+      name: `${own.name}, class 1 observed`,
+      columns: 3,
+      extremes: normalExtremes(4),
+      weight: 2.5,
+      ours: { ...own, observes: false, at: (z: ArrayLike<number>) => own.at(z, [1]) },
+      cells: labelCells(Oracle.categorical)
+    }
+  ]
+})()
+
+/** K components in D dimensions at points whose log-variances are held to what a grid resolves. */
+const mixtureFamily = (K: number, D: number, fineness: number, count: number): SampledFamily => {
+  const oracle = mixture(K, D, fineness)
+  const outputs = K * (D + 2)
+  const random = generator(outputs)
+  const points = Array.from({ length: count }, (_, i) =>
+    random
+      .normals(outputs)
+      .map((v, c) => (c < K + K * D ? (1 + (i % 2)) * v : Math.max(-1, Math.min(0.5, v / 2))))
+  )
+  const size = (z: Vector, y: Label): number =>
+    10 +
+    sumOver(z, Math.abs) +
+    Math.max(
+      ...oracle
+        .components(z)
+        .map(({ deviation, mean }) => mean.reduce((sum, m, d) => sum + ((y[d]! - m) / deviation) ** 2, 0))
+    )
+  return {
+    name: `mixtureDensity, K = ${K}, D = ${D}`,
+    ours: Likelihood.mixtureDensity({ components: K, dimensions: D }),
+    oracle,
+    outputs,
+    discrete: false,
+    points,
+    extremes: [
+      [...Array(K).fill(0), ...Array(K * D).fill(0), ...Array(K).fill(0)],
+      Array.from({ length: outputs }, (_, c) => (c < K ? 40 * (-1) ** c : c < K + K * D ? 100 * c : -3)),
+      Array.from({ length: outputs }, (_, c) => (c === 0 ? 300 : c < K + K * D ? 0 : 20))
+    ].map((z) => Float64Array.from(z)),
+    drawn: points[0]!,
+    draws: 2 ** 14,
+    averageUnit: (z) => 100 * unit(z),
+    cells: mixtureCells(oracle, D),
+    logSize: size,
+    // The responsibilities are exponentials of log p: their rounding is that of its terms.
+    scoreSize: (z, y) => (1 + norm(oracle.score(z, y))) * size(z, y)
+  }
+}
+
+/** Cells of a grid over the support, their probabilities by its quadrature: those of 1e-3 or more, and one for the rest. */
+const mixtureCells =
+  (oracle: ReturnType<typeof mixture>, D: number) =>
+  (z: Vector): Cells => {
+    // Edges midway between nodes of a grid that the rule has a node in the middle of would bias the cells: they are of a fine rule.
+    const place = (y: Label): string => Array.from({ length: D }, (_, d) => Math.floor(2 * y[d]!)).join()
+    const fine = 16
+    const sums = new Map<string, number>()
+    const low = -12
+    const walk = (y: ReadonlyArray<number>): void => {
+      if (y.length === D) {
+        const cell = place(y)
+        sums.set(cell, (sums.get(cell) ?? 0) + oracle.density(z, y) / (2 * fine) ** D)
+        return
+      }
+      for (let i = 0; i < 24 * 2 * fine; i++) walk([...y, low + (i + 0.5) / (2 * fine)])
+    }
+    walk([])
+    const common = [...sums].filter(([, p]) => p >= 2e-3)
+    const index = new Map(common.map(([cell], i) => [cell, i]))
+    const due = common.map(([, p]) => p)
+    return {
+      due: [...due, 1 - due.reduce((a, b) => a + b, 0)],
+      of: (y) => index.get(place(y)) ?? due.length
+    }
+  }
+
+export const sampledFamilies: ReadonlyArray<SampledFamily> = [
+  mixtureFamily(3, 1, 10, 8),
+  mixtureFamily(2, 2, 3, 4)
 ]

@@ -2,7 +2,7 @@
 
 import type { Label } from "../oracle/likelihoods.ts"
 import { type Matrix, matmul, norm, scale, slope, transpose, type Vector } from "../oracle/linear.ts"
-import { type LawFamily, unit } from "./lawFamilies.ts"
+import { type LawFamily, type SampledFamily, unit } from "./lawFamilies.ts"
 import { matrixError, ratio, vectorError, worst } from "./measure.ts"
 import { rows } from "./subject.ts"
 
@@ -25,15 +25,23 @@ interface Outcome {
 }
 
 /** Every y with the probability that the library gives it; for a density the oracle's quadrature. */
-export const outcomes = ({ discrete, oracle, ours }: LawFamily, z: Vector): ReadonlyArray<Outcome> => {
+export const outcomes = (
+  { discrete, oracle, ours, weight = 1 }: SampledFamily,
+  z: Vector
+): ReadonlyArray<Outcome> => {
   const { logProbability } = ours.at(z)
-  return oracle
-    .support(z)
-    .map(({ probability, y }) => ({ y, probability: discrete ? Math.exp(logProbability(y)) : probability }))
+  return oracle.support(z).map(({ probability, y }) => ({
+    y,
+    probability: discrete ? Math.exp(logProbability(y) / weight) : probability
+  }))
 }
 
 /** L2: the largest |E_y[score_c]| over c, in units of the sum of the magnitudes of its terms. */
-const scoreMean = ({ averageUnit, ours }: LawFamily, z: Vector, support: ReadonlyArray<Outcome>): number => {
+const scoreMean = (
+  { averageUnit, ours }: SampledFamily,
+  z: Vector,
+  support: ReadonlyArray<Outcome>
+): number => {
   const own = ours.at(z)
   const scores = support.map(({ y }) => own.score(y))
   const roundoff = averageUnit(z)
@@ -45,19 +53,23 @@ const scoreMean = ({ averageUnit, ours }: LawFamily, z: Vector, support: Readonl
   )
 }
 
-/** E_y[score score^T] from the library's scores. */
-const enumerated = ({ ours }: LawFamily, z: Vector, support: ReadonlyArray<Outcome>): Matrix => {
+/** E_y[score score^T] / w from the library's scores, which are w times those of p. */
+export const enumerated = (
+  { ours, weight = 1 }: SampledFamily,
+  z: Vector,
+  support: ReadonlyArray<Outcome>
+): Matrix => {
   const own = ours.at(z)
   const scores = support.map(({ y }) => own.score(y))
   return Array.from(z, (_, i) =>
     Array.from(z, (_, j) =>
-      total(support.map(({ probability }, k) => probability * scores[k]![i]! * scores[k]![j]!))
+      total(support.map(({ probability }, k) => (probability / weight) * scores[k]![i]! * scores[k]![j]!))
     )
   )
 }
 
 /** The largest error of the score over the support: of `sign` times the library's. */
-const scoreError = (f: LawFamily, z: Vector, sign: number): number => {
+const scoreError = (f: SampledFamily, z: Vector, sign: number): number => {
   const own = f.ours.at(z)
   return worst(
     f.oracle.support(z).map(({ y }) =>
@@ -72,7 +84,7 @@ const scoreError = (f: LawFamily, z: Vector, sign: number): number => {
 }
 
 /** The largest error of log p over the support: of `factor` times the library's. */
-const logError = (f: LawFamily, z: Vector, factor: number): number => {
+const logError = (f: SampledFamily, z: Vector, factor: number): number => {
   const own = f.ours.at(z)
   return worst(
     f.oracle
@@ -119,11 +131,11 @@ const some = <A>(values: ReadonlyArray<A>): ReadonlyArray<A> => {
 }
 
 /** The points where differences are taken: of size 1. */
-export const middlePoints = ({ points }: LawFamily): ReadonlyArray<Vector> =>
+export const middlePoints = ({ points }: Pick<LawFamily, "points">): ReadonlyArray<Vector> =>
   points.slice(points.length / 4, points.length / 2)
 
 /** |(log p(z + h e_c) - log p(z - h e_c)) / 2h - scaled score_c| over the points, labels and coordinates. */
-export const differenceError = (family: LawFamily, h: number, scaled = 1): number =>
+export const differenceError = (family: SampledFamily, h: number, scaled = 1): number =>
   norm(
     middlePoints(family).flatMap((z) =>
       Array.from(z, (_, c) => {
@@ -141,7 +153,7 @@ export const curvatureError = ({ ours, ...family }: LawFamily, h: number, scaled
   const direction = Float64Array.from(family.drawn, (_, c) => (c % 2 === 0 ? 1 : -0.5))
   const length = norm(direction)
   return norm(
-    middlePoints({ ours, ...family }).map((z) => {
+    middlePoints(family).map((z) => {
       const moved = (sign: number) =>
         Float64Array.from(z, (v, c) => v + (sign * h * direction[c]!) / (2 * length))
       const [from, to] = [moved(-1), moved(1)]
@@ -154,7 +166,7 @@ export const curvatureError = ({ ours, ...family }: LawFamily, h: number, scaled
 }
 
 export const steps = [0.2, 0.1, 0.05, 0.025]
-export const order = (family: LawFamily, scaled = 1): number =>
+export const order = (family: SampledFamily, scaled = 1): number =>
   slope(
     steps,
     steps.map((h) => differenceError(family, h, scaled))
@@ -186,17 +198,15 @@ export const hasConcaveLabel = ({ oracle }: LawFamily, z: Vector): boolean =>
     return h.some((row, i) => row.some((v, j) => h[i]![i]! < 0 || h[i]![i]! * h[j]![j]! < v * v * (1 - 1e-9)))
   })
 
-/** What each law measures at one point, and a wrong implementation that it must reject at ordinary points. */
-export const pointLaws: Readonly<
-  Record<
-    string,
-    {
-      readonly control: string
-      readonly error: (f: LawFamily, z: Vector) => number
-      readonly wrong: (f: LawFamily, z: Vector) => number
-    }
-  >
-> = {
+/** What a law measures at one point, and a wrong implementation that it must reject at ordinary points. */
+interface PointLaw<F> {
+  readonly control: string
+  readonly error: (f: F, z: Vector) => number
+  readonly wrong: (f: F, z: Vector) => number
+}
+
+/** Of every likelihood. */
+export const sampledLaws: Readonly<Record<string, PointLaw<SampledFamily>>> = {
   "E_y[score] is 0": {
     control: "y of a z that is 1e-3 away",
     error: (f, z) => scoreMean(f, z, outcomes(f, z)),
@@ -208,6 +218,16 @@ export const pointLaws: Readonly<
     error: (f, z) => scoreError(f, z, 1),
     wrong: (f, z) => scoreError(f, z, -1)
   },
+  "log p is the oracle's": {
+    control: "in bits",
+    error: (f, z) => logError(f, z, 1),
+    wrong: (f, z) => logError(f, z, 1 / Math.LN2)
+  }
+}
+
+/** Of those of closed forms. */
+export const pointLaws: Readonly<Record<string, PointLaw<LawFamily>>> = {
+  ...sampledLaws,
   "Lambda is the oracle's": {
     control: "off by 1e-6",
     error: (f, z) => matrixError(rows(f.ours.at(z).fisher()), f.oracle.closedFormFisher(z), unit(z)),
@@ -235,10 +255,5 @@ export const pointLaws: Readonly<
       ),
     wrong: (f, z) =>
       matrixError(factorSquared(rows(f.ours.at(z).fisher())), f.oracle.closedFormFisher(z), unit(z))
-  },
-  "log p is the oracle's": {
-    control: "in bits",
-    error: (f, z) => logError(f, z, 1),
-    wrong: (f, z) => logError(f, z, 1 / Math.LN2)
   }
 }

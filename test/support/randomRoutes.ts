@@ -1,6 +1,6 @@
 /** L4: three ways to u^T F u along random u, of the library and of the oracle. */
 import { Effect, type Layer } from "effect"
-import { Conditional, Fisher, Sampler, Structure } from "../../src/index.ts"
+import { Conditional, Fisher, type Likelihood, Sampler, Structure } from "../../src/index.ts"
 import { denseFisher } from "../oracle/fisher.ts"
 import { dot, type Matrix, matvec, norm, type Vector } from "../oracle/linear.ts"
 import { outputs } from "../oracle/network.ts"
@@ -42,7 +42,9 @@ const formsByJacobian = Effect.fnUntraced(function* (c: RandomCase, us: Readonly
   }
   const { outputs: outs, pushforward } = yield* Conditional.linearize(loaded, batch)
   const { size } = outs
-  const lambdas = Array.from({ length: examples }, (_, n) => rows(outs.distribution(n).fisher()))
+  const lambdas = Array.from({ length: examples }, (_, n) =>
+    rows((outs.distribution(n) as Likelihood.Distribution).fisher())
+  )
   return yield* Effect.forEach(us, (u) =>
     Effect.map(pushforward(tangent(u)), (change) =>
       lambdas.reduce((sum, lambda, n) => {

@@ -49,17 +49,18 @@ export const uniformAt = (round: number, example: number, draw: number, slot: nu
 
 /** Outputs that no network gave: z for some examples of the data, the first unless their indices are said. */
 export const outputsOf = (
-  likelihood: Likelihood.Likelihood,
+  likelihood: Likelihood.SampledLikelihood,
   size: number,
   z: Float32Array,
   indices = Float64Array.from({ length: z.length / size }, (_, n) => n)
 ): Outputs => {
-  const made: Array<Likelihood.Distribution> = []
+  const made: Array<Likelihood.SampledDistribution> = []
   return {
     batch: { x: new Float32Array(0), examples: z.length / size, features: 0, indices },
     likelihood,
     z,
     size,
+    observed: () => undefined,
     distribution: (n) => (made[n] ??= likelihood.at(z.subarray(n * size, (n + 1) * size)))
   }
 }

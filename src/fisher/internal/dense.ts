@@ -24,6 +24,10 @@ export interface DenseBlock {
 /** How many numbers of written-out gradients are on the device at once. */
 const gradientBudget = 2 ** 23
 
+/** How many columns of gradients to write out at once, where one is so many numbers. */
+export const columnsAtOnce = (numbers: number): number =>
+  Math.max(1, Math.floor(gradientBudget / Math.max(1, numbers)))
+
 /** `sum_{k,n} g g^T` over the parameters of some layers, by groups of columns that stay within the budget. */
 export const gramOfGradients = (
   layers: ReadonlyArray<Score>,
@@ -31,7 +35,7 @@ export const gramOfGradients = (
   examples: number
 ): tf.Tensor2D => {
   const size = layers.reduce((sum, { block }) => sum + block.rows * block.columns, 0)
-  const atOnce = Math.max(1, Math.floor(gradientBudget / Math.max(1, examples * size)))
+  const atOnce = columnsAtOnce(examples * size)
   return sumOf(Math.ceil(columns / atOnce), (group) => {
     const from = group * atOnce
     const to = Math.min(columns, from + atOnce)

@@ -1,7 +1,7 @@
 /**
- * What K-FAC and EKFAC have in common: for each layer a matrix that is diagonal in the basis U_A (x) U_G.
+ * What K-FAC and EKFAC make of one block: a matrix that is diagonal in the basis U_A (x) U_G.
  *
- * *Math*: in the row-major layout `[rows, columns]` of a layer's parameters V, F V = U_A [s * (U_A^T V U_G)] U_G^T with s the
+ * *Math*: in the row-major layout `[rows, columns]` of a block's parameters V, F V = U_A [s * (U_A^T V U_G)] U_G^T with s the
  * `[rows, columns]` eigenvalues. *Source*: George et al. 2018, section 3.
  */
 import { Result } from "effect"
@@ -17,50 +17,42 @@ export interface Rotated {
   readonly g: Float64Array
   /** s `[rows, columns]`, none of them under 0. */
   readonly values: Float64Array
-  /** Why the layer has no inverse with this damping, or nothing. */
+  /** Why the block has no inverse with this damping, or nothing. */
   readonly singular: (damping: number) => SolveError | undefined
 }
 
-/** The operations on P parameters, from the layers, which are computed when they are first asked for. */
-export const rotatedOperations = (
-  kernels: Kernels,
-  parameters: number,
-  layers: () => Result.Result<ReadonlyArray<Rotated>, SolveError>
-) => {
-  const power = (v: Float32Array, exponent: number, damping: number) =>
-    Result.gen(function* () {
-      const out = new Float32Array(parameters)
-      for (const layer of yield* layers()) {
-        const { block, values } = layer
-        const flaw = exponent < 0 ? layer.singular(damping) : undefined
-        if (flaw !== undefined) return yield* Result.fail(flaw)
-        const part = new Float64Array(v.subarray(block.offset, block.offset + values.length))
-        const rotated = rotate(kernels, layer, part, true)
-        for (let i = 0; i < rotated.length; i++) {
-          const value = values[i]! + damping
-          rotated[i] = exponent === -1 ? rotated[i]! / value : rotated[i]! * value ** exponent
-        }
-        out.set(rotate(kernels, layer, rotated, false), block.offset)
-      }
-      return out
+/** The operations on the block's parameters, from what is computed when it is first asked for. */
+export const rotatedOperations = (kernels: Kernels, made: () => Result.Result<Rotated, SolveError>) => {
+  /** The block, where it has an inverse with this damping. */
+  const regular = (damping: number): Result.Result<Rotated, SolveError> =>
+    Result.flatMap(made(), (rotated) => {
+      const flaw = rotated.singular(damping)
+      return flaw === undefined ? Result.succeed(rotated) : Result.fail(flaw)
     })
-  const all = () => Result.map(layers(), (each) => merged(each.map(({ values }) => values)))
+  const power = (
+    v: Float32Array,
+    exponent: number,
+    damping: number
+  ): Result.Result<Float32Array, SolveError> =>
+    Result.map(exponent < 0 ? regular(damping) : made(), (rotated) => {
+      const along = rotate(kernels, rotated, new Float64Array(v), true)
+      for (let i = 0; i < along.length; i++) {
+        const value = rotated.values[i]! + damping
+        along[i] = exponent === -1 ? along[i]! / value : along[i]! * value ** exponent
+      }
+      return new Float32Array(rotate(kernels, rotated, along, false))
+    })
+  const eigenvalues = () => Result.map(made(), ({ values }) => merged([values]))
   return {
     solve: (g: Float32Array, damping: number) => power(g, -1, damping),
     power,
     sample: (noise: Float32Array, damping: number) => power(noise, -0.5, damping),
-    spectralNorm: () => Result.map(all(), (values) => values.at(-1)!),
+    spectralNorm: () => Result.map(eigenvalues(), (values) => values.at(-1)!),
     logDeterminant: (damping: number) =>
-      Result.gen(function* () {
-        let sum = 0
-        for (const layer of yield* layers()) {
-          const flaw = layer.singular(damping)
-          if (flaw !== undefined) return yield* Result.fail(flaw)
-          for (const value of layer.values) sum += Math.log(value + damping)
-        }
-        return sum
-      }),
-    eigenvalues: all
+      Result.map(regular(damping), ({ values }) =>
+        values.reduce((sum, value) => sum + Math.log(value + damping), 0)
+      ),
+    eigenvalues
   }
 }
 

@@ -30,10 +30,7 @@ export const flat = (values: ArrayLike<number>): Float32Array | Float64Array =>
   values instanceof Float64Array || values instanceof Float32Array ? values : Float64Array.from(values)
 
 /** With the closed forms where every part has them. */
-export const joint = (
-  parts: ReadonlyArray<Placed>,
-  sizes: Sizes
-): SampledDistribution | Distribution => {
+export const joint = (parts: ReadonlyArray<Placed>, sizes: Sizes): SampledDistribution | Distribution => {
   const { labels, outputs } = sizes
   const labelsOf = (y: Float32Array | Float64Array, part: Placed) =>
     y.subarray(part.label, part.label + part.labels)

@@ -130,7 +130,8 @@ export const linearize = (
   }
 }
 
-const isOfSpace = ({ block }: NetworkLayer, { blocks }: Layout): boolean => block >= 0 && block < blocks.length
+const isOfSpace = ({ block }: NetworkLayer, { blocks }: Layout): boolean =>
+  block >= 0 && block < blocks.length
 
 /** The cotangents of an operation's inputs. */
 const pulled = ({ ended, map }: Step, cotangent: tf.Tensor3D): ReadonlyArray<tf.Tensor3D> => {

@@ -1,161 +1,88 @@
 /**
- * A convolution over an image: s[t] = patch[t] W + b at every position t, W and b shared by all positions.
+ * A convolution over an image: s[t] = patch[t] W + b at every position t of the output.
  *
- * A patch is what lies under the kernel, `[kernel height x kernel width x channels]` in this order, so W is tfjs's kernel
- * (HWIO) as a matrix `[in, filters]`. The layer is thus a dense one on T patches for each example: its score is the outer form with
- * T positions. As tfjs and PyTorch have it, it is a cross-correlation: the kernel is not turned around.
- *
- * Patches are one gather; the pullback to the image is a product and, for each pixel, the sum over the patches that it is in, again
- * gathers. See internal/convolution.ts for the tables.
+ * As tfjs and PyTorch have it, it is a cross-correlation: the kernel is not turned around. With groups it is one convolution for each,
+ * of its own channels to its own filters.
  */
 import * as tf from "@tensorflow/tfjs"
-import { InvalidArgument, ShapeMismatch } from "../../Errors.ts"
-import { sumOf } from "../../tensor/Device.ts"
-import { byRows } from "../../tensor/Rows.ts"
-import { variance } from "../Init.ts"
 import {
+  after,
+  fitted,
   type Geometry,
-  geometry,
+  outputShape,
   patchTable,
-  pixelTables,
-  reach,
   type Side,
   type Two
 } from "../internal/convolution.ts"
-import { type BuiltLayer, type SingleLayer, single } from "../Layer.ts"
-import { type Image, type Shape, shapeName, sizeOf } from "../Shape.ts"
-import { added, affine, drawn, product } from "./affine.ts"
-import { type Conv2dName, type Conv2dOptions, decoded, type NoOther } from "./conv2dOptions.ts"
+import type { Layer } from "../Layer.ts"
+import { type Conv2dName, type Conv2dOptions, decoded } from "./conv2dOptions.ts"
+import { type Grouped, inGroups } from "./groups.ts"
+import type { Only } from "./layerName.ts"
+import { convolved, patchwise, type Turned } from "./patchwise.ts"
 
-export type { Conv2dName, Conv2dOptions, Padding, Pair } from "./conv2dOptions.ts"
+export type { Conv2dName, Conv2dOptions } from "./conv2dOptions.ts"
+export type { Padding, Padding1d, Pair } from "./windowOptions.ts"
 
 /**
  * A convolution of an image with `filters` kernels, an image of as many channels.
  *
  * *Shapes*: height floor((height + padding - dilation (kernel - 1) - 1) / stride) + 1, width alike; T is their product.
- * Parameters `[kernel height x kernel width x channels (+1), filters]`: tfjs's HWIO kernel, then the bias.
- * *Cost*: 2 N T kernel channels filters flops forwards, twice that for a cotangent. Linearised it keeps its patches,
+ * Parameters `[kernel height x kernel width x channels / groups (+1), filters / groups]` for each group: tfjs's HWIO kernel, then the
+ * bias. Group i takes the i-th part of the channels and gives the i-th part of the filters.
+ * *Cost*: 2 N T kernel channels filters / groups flops forwards, twice that for a cotangent. Linearised it keeps its patches,
  * N T kernel channels floats.
- * *Throws*: `InvalidArgument` for an option out of its range, or patches of over 2^26 numbers an example; `ShapeMismatch` where the
- * output would be smaller than 1 pixel.
+ * *Throws*: `InvalidArgument` for an option out of its range, groups that do not divide the filters, or patches of over 2^26 numbers an
+ * example; `ShapeMismatch` where the output would be smaller than 1 pixel, or groups do not divide the channels.
  */
 export const conv2d = <const Options extends Conv2dOptions>(
-  options: Options & NoOther<Options>
-): SingleLayer<Conv2dName<Options>, "image", "image"> => {
-  const { bias, filters, name, sides } = decoded(options)
-  return single({
+  options: Options & Only<Options, Conv2dOptions>
+): Layer<Conv2dName<Options>, "image", "image"> => {
+  const { bias, filters, groups, name, sides } = decoded(options)
+  return {
+    _tag: "Layer",
     name: name as Conv2dName<Options>,
     takes: ["image"],
     gives: "image",
-    build: (input) => build(onImage(name, sides, input), filters, bias)
-  })
+    place: inGroups(name, { groups, filters, build: convolution(sides, bias) })
+  }
 }
 
-/** 256 MiB of patches an example. */
-const mostPatchNumbers = 2 ** 26
-
-const onImage = (name: string, sides: Two<Side>, input: Shape): Geometry => {
-  const made = geometry(input as Image, sides)
-  const image = `an image of ${shapeName(input)}`
-  if (made.output[0] < 1 || made.output[1] < 1) {
-    const due = `${reach(sides[0])}x${reach(sides[1])} pixels`
-    throw new ShapeMismatch({
-      what: name,
-      expected: `an image of at least ${due}, padding included`,
-      actual: image,
-      message: `${name} reaches over ${due}, and with its padding ${image} is smaller. Give a smaller kernel or more padding.`
+/** A convolution of all channels of an image or a sequence. *Throws* as `conv2d`. */
+export const convolution =
+  (sides: Two<Side>, bias: boolean): Grouped["build"] =>
+  (name, input, filters) => {
+    const geometry = fitted(name, input, sides)
+    return patchwise({
+      geometry,
+      table: patchTable(geometry),
+      output: outputShape(input, geometry, filters),
+      filters,
+      bias,
+      seen: geometry.kernel[0] * geometry.kernel[1],
+      turned: turned(geometry, filters)
     })
   }
-  const numbers = made.output[0] * made.output[1] * patchSize(made)
-  if (numbers > mostPatchNumbers) {
-    throw new InvalidArgument({
-      argument: "kernel",
-      value: `${made.kernel[0]}x${made.kernel[1]}`,
-      message: `${name} on ${image} has patches of ${numbers} numbers an example, over the ${mostPatchNumbers} that are allowed. Give a smaller kernel or image, or a larger stride.`
-    })
-  }
-  return made
-}
 
-/** How many numbers one patch has. */
-const patchSize = ({ input, kernel }: Geometry): number => kernel[0] * kernel[1] * input.channels
-
-/** How many numbers of patches are on the device at once, besides those that are kept: 16 MiB. */
-const patchBudget = 2 ** 19
-
-const build = (g: Geometry, filters: number, bias: boolean): BuiltLayer => {
-  const inputs = patchSize(g)
-  const positions = g.output[0] * g.output[1]
-  const { patches, pullback } = maps(g, filters)
-  const atOnce = Math.max(1, Math.floor(patchBudget / (positions * inputs)))
-  /** What a product with patches gives, as an image for each example. */
-  const images = (s: tf.Tensor2D): tf.Tensor2D => s.reshape([-1, positions * filters])
-  return {
-    output: { height: g.output[0], width: g.output[1], channels: filters },
-    shape: { rows: inputs + (bias ? 1 : 0), columns: filters, bias, form: "outer" },
-    initialise: (key, init) => {
-      const taps = g.kernel[0] * g.kernel[1]
-      return drawn(key, variance(init, inputs, taps * filters), inputs, filters, bias)
-    },
-    forward: (weights, input) => byRows(input, atOnce, (rows) => images(affine(patches(rows), weights!))),
-    linearize: ({ block, input, weights }) => {
-      const own = patches(input)
-      return {
-        output: images(affine(own, weights!)),
-        tape: [own],
-        pullbackInput: (cotangent) => {
-          const [columns, examples] = cotangent.shape
-          const all = cotangent.reshape<tf.Tensor3D>([columns * examples, positions, filters])
-          const pulled = byRows(all, atOnce, (part) => pullback(part, weights!.kernel))
-          return pulled.reshape([columns, examples, sizeOf(g.input)])
-        },
-        score: (cotangent) => {
-          const [columns, examples] = cotangent.shape
-          return {
-            _tag: "Outer",
-            block: block!,
-            positions,
-            input: own,
-            cotangent: cotangent.reshape([columns, examples * positions, filters])
-          }
-        },
-        pushforward: (tangent, direction) =>
-          added(
-            direction && images(affine(own, direction)),
-            tangent && byRows(tangent, atOnce, (rows) => images(product(patches(rows), weights!.kernel)))
-          )
-      }
-    }
-  }
-}
-
-/** The two linear maps between images and patches, with the tables for them. */
-const maps = (g: Geometry, filters: number) => {
-  const { channels, height, width } = g.input
-  const pixels = height * width
-  const taps = g.kernel[0] * g.kernel[1]
-  const positions = g.output[0] * g.output[1]
-  const table = patchTable(g)
-  const padded = table.includes(pixels)
-  const tables = pixelTables(table, pixels)
-  const at = (places: Int32Array): tf.Tensor1D => tf.tensor1d(places, "int32")
-  /** With a row of zeros after the last: the padding, or the patch that a pixel is not in. */
-  const withZeros = (x: tf.Tensor3D): tf.Tensor3D => tf.concat([x, tf.zeros([x.shape[0], 1, x.shape[2]])], 1)
-  return {
-    /** `[N T, in]`, of images `[N, height x width x channels]`. */
-    patches: (x: tf.Tensor2D): tf.Tensor2D => {
-      const image = x.reshape<tf.Tensor3D>([-1, pixels, channels])
-      const gathered = tf.gather(padded ? withZeros(image) : image, at(table), 1)
-      return gathered.reshape([-1, taps * channels])
-    },
-    /** The cotangents of images, `[B, pixels, channels]`, for those of the outputs, `[B, T, filters]`. */
-    pullback: (cotangent: tf.Tensor3D, kernel: tf.Tensor2D): tf.Tensor3D => {
-      // A position more, of zeros, has zeros for its patch: where the pixel tables point that have nothing to say.
-      const g = withZeros(cotangent).reshape<tf.Tensor2D>([-1, filters])
-      const patches = tf
-        .matMul(g, kernel, false, true)
-        .reshape<tf.Tensor3D>([-1, (positions + 1) * taps, channels])
-      return sumOf(tables.length, (nth) => tf.gather(patches, at(tables[nth]!), 1))
-    }
-  }
+/**
+ * With a stride of 1 the pullback is a convolution with the kernel turned around, and tfjs has one that writes no patches.
+ */
+const turned = (g: Geometry, filters: number): Turned | undefined => {
+  const [below, right] = after(g)
+  const [down, across] = [g.dilation[0] * (g.kernel[0] - 1), g.dilation[1] * (g.kernel[1] - 1)]
+  const padding: Two<Two<number>> = [
+    [down - g.before[0], down - below],
+    [across - g.before[1], across - right]
+  ]
+  if (g.stride.some((stride) => stride > 1) || padding.flat().some((pixels) => pixels < 0)) return
+  const around = (kernel: tf.Tensor2D): tf.Tensor4D =>
+    tf.transpose(
+      tf.reverse(kernel.reshape<tf.Tensor4D>([...g.kernel, g.input.channels, filters]), [0, 1]),
+      [0, 1, 3, 2]
+    )
+  return (cotangent, kernel) =>
+    convolved(cotangent.reshape([-1, ...g.output, filters]), around(kernel), {
+      padding,
+      stride: [1, 1],
+      dilation: g.dilation
+    }).reshape([-1, g.input.height * g.input.width, g.input.channels])
 }

@@ -17,6 +17,8 @@ export const activationNamed = (name: unknown): ReadonlyArray<Layer<string>> | u
       return [Layers.relu]
     case "relu6":
       return [Layers.relu6]
+    case "selu":
+      return [Layers.selu]
     case "sigmoid":
       return [Layers.sigmoid]
     case "softmax":

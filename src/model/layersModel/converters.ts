@@ -107,7 +107,10 @@ const separableConv2d: Converter = (given) => {
   const { config } = given
   const bias = config["useBias"] as boolean
   const mixed = Layers.conv2d({ filters: config["filters"] as number, kernel: 1, bias })
-  return { layers: [depthwise(config, false), mixed], blocks: [inOrder(0), bias ? inOrder(1, 2) : inOrder(1)] }
+  return {
+    layers: [depthwise(config, false), mixed],
+    blocks: [inOrder(0), bias ? inOrder(1, 2) : inOrder(1)]
+  }
 }
 
 /** Keras has its kernel as `[height, width, out, in]`. */
@@ -132,7 +135,9 @@ const embedding: Converter = ({ config, layer }) => {
     throw unsupported(layer, "with maskZero, which Network.embedding has as padding")
   }
   return {
-    layers: [Layers.embedding({ vocabulary: config["inputDim"] as number, size: config["outputDim"] as number })],
+    layers: [
+      Layers.embedding({ vocabulary: config["inputDim"] as number, size: config["outputDim"] as number })
+    ],
     blocks: [inOrder(0)]
   }
 }
@@ -159,7 +164,9 @@ const batchNormalization: Converter = (given) => {
   const [mean, variance] = weights.slice(-2)
   const epsilon = config["epsilon"] as number
   return {
-    layers: [Layers.batchNorm({ ...options, epsilon, mean: Array.from(mean!), variance: Array.from(variance!) })],
+    layers: [
+      Layers.batchNorm({ ...options, epsilon, mean: Array.from(mean!), variance: Array.from(variance!) })
+    ],
     blocks
   }
 }

@@ -41,7 +41,8 @@ export const unsupported = (layer: KerasLayer, why: string): UnsupportedLayer =>
 export const shapeOf = (tensor: tf.SymbolicTensor): Shape | string => {
   const sizes = tensor.shape.slice(1)
   const unknown = sizes.some((size) => size === null)
-  if (unknown) return `of shape [${tensor.shape.map((size) => size ?? "?").join(", ")}], which leaves a size open`
+  if (unknown)
+    return `of shape [${tensor.shape.map((size) => size ?? "?").join(", ")}], which leaves a size open`
   const [a, b, c] = sizes as ReadonlyArray<number>
   switch (sizes.length) {
     case 1:

@@ -12,7 +12,8 @@ export interface Part {
 export type BlockParts = ReadonlyArray<Part>
 
 /** Weights in a row, as they are. */
-export const inOrder = (...weights: ReadonlyArray<number>): BlockParts => weights.map((weight) => ({ weight }))
+export const inOrder = (...weights: ReadonlyArray<number>): BlockParts =>
+  weights.map((weight) => ({ weight }))
 
 const same = (index: number): number => index
 

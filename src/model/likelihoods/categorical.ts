@@ -96,7 +96,11 @@ export const categorical: Likelihood = {
 }
 
 /** `classWeights`: one for each class, 0 or from 1e-150 to 1e150. */
-export const CategoricalOptions = Schema.Struct({ classWeights: Schema.NonEmptyArray(ClassWeight) })
+export const CategoricalOptions = Schema.Struct({
+  classWeights: Schema.Array(ClassWeight).check(
+    Schema.makeFilter((weights) => weights.length >= 2 || "Give at least 2 weights.")
+  )
+})
 export type CategoricalOptions = typeof CategoricalOptions.Type
 
 /**

@@ -56,7 +56,7 @@ export interface ClosedForms {
   readonly klDivergence: (z: Float64Array, other: Float64Array) => number
 }
 
-const Function = Schema.Unknown.check(
+const Callable = Schema.Unknown.check(
   Schema.makeFilter((value) => typeof value === "function" || "Give a function.")
 )
 
@@ -67,12 +67,12 @@ export const FromLogDensityOptions = Schema.Struct({
   support: Schema.optionalKey(
     Schema.Number.check(Schema.makeFilter((n) => n >= 1 || "Give a number of at least 1, or Infinity."))
   ),
-  holds: Schema.optionalKey(Function),
-  sample: Function,
-  logDensity: Function,
-  score: Schema.optionalKey(Function),
+  holds: Schema.optionalKey(Callable),
+  sample: Callable,
+  logDensity: Callable,
+  score: Schema.optionalKey(Callable),
   closedForms: Schema.optionalKey(
-    Schema.Struct({ columns: PositiveInt, factor: Function, klDivergence: Function })
+    Schema.Struct({ columns: PositiveInt, factor: Callable, klDivergence: Callable })
   )
 })
 
@@ -158,7 +158,8 @@ const make = (options: FromLogDensityOptions): SampledLikelihood => {
     name,
     labelSize: () => labelSize,
     support: () => support,
-    misfit: (outputs) => (due === undefined || outputs === due ? undefined : wrongOutputs(name, due, outputs)),
+    misfit: (outputs) =>
+      due === undefined || outputs === due ? undefined : wrongOutputs(name, due, outputs),
     invalid: (y, _, example) => (holds(y) ? undefined : wrongLabel(name, example, y)),
     at,
     ...together,
@@ -174,8 +175,10 @@ const make = (options: FromLogDensityOptions): SampledLikelihood => {
  * 0.5 ms. *Throws*: `InvalidArgument`.
  */
 export const fromLogDensity = make as {
-  (options: LogDensityOptions & { readonly closedForms: ClosedForms }): Likelihood
-  (options: LogDensityOptions & { readonly closedForms?: never }): SampledLikelihood
+  (options: Scored & { readonly closedForms: ClosedForms }): Likelihood
+  (options: Differentiated & { readonly closedForms: ClosedForms }): Likelihood
+  (options: Scored & { readonly closedForms?: never }): SampledLikelihood
+  (options: Differentiated & { readonly closedForms?: never }): SampledLikelihood
 }
 
 const wrongOutputs = (name: string, due: number, actual: number): ShapeMismatch =>

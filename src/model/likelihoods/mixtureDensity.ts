@@ -51,7 +51,10 @@ const at = (
       const logs = terms(squares(y))
       const top = Math.max(...logs)
       const sum = logs.reduce((total, value) => total + Math.exp(value - top), 0)
-      return (top === Number.NEGATIVE_INFINITY ? top : top + Math.log(sum)) - 0.5 * dimensions * Math.log(2 * Math.PI)
+      return (
+        (top === Number.NEGATIVE_INFINITY ? top : top + Math.log(sum)) -
+        0.5 * dimensions * Math.log(2 * Math.PI)
+      )
     },
     score: (y) => {
       const lengths = squares(y)

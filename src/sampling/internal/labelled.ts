@@ -1,6 +1,8 @@
 /** Draws of y, of equal weight, from uniform numbers that a sampler chooses. */
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
+import type { ShapeMismatch, TensorFailure } from "../../Errors.ts"
 import type { Outputs } from "../../model/Conditional.ts"
+import { attempt } from "../../Options.ts"
 import { fold, type Key, make as makeKey } from "../../random/Key.ts"
 import { type Draws, Labels } from "../Draws.ts"
 import type { Sampler } from "../Sampler.ts"
@@ -36,6 +38,9 @@ export const labelled = (
   return Labels({ columns, labels, weights: new Float64Array(columns * examples).fill(1 / columns) })
 }
 
+/** What is drawn, or the typed error of a likelihood of the user's own. */
+export const drawing = attempt<ShapeMismatch | TensorFailure>()
+
 /** The sampler that takes as many draws everywhere. */
 export const fixedSize = (
   name: string,
@@ -46,8 +51,10 @@ export const fixedSize = (
   return {
     name: `${name}(${draws} draws, seed ${seed})`,
     draw: (outputs, round) =>
-      Effect.fromResult(fits(outputs, draws, round)).pipe(
-        Effect.map(() => labelled(outputs, fold(key, round), draws, uniforms))
+      Effect.fromResult(
+        Result.flatMap(fits(outputs, draws, round), () =>
+          drawing(() => labelled(outputs, fold(key, round), draws, uniforms))
+        )
       )
   }
 }

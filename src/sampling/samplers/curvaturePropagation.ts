@@ -7,12 +7,14 @@
  *
  * *Source*: Martens, Sutskever and Swersky 2012, Estimating the Hessian by back-propagating curvature, section 3.
  */
-import { Effect, Schema } from "effect"
-import type { Outputs } from "../../model/Conditional.ts"
+import { Effect, Result, Schema } from "effect"
+import type { Distribution } from "../../model/Likelihood.ts"
 import { PositiveInt, Seed } from "../../Options.ts"
 import { fold, type Key, make as makeKey, uniform } from "../../random/Key.ts"
 import { Cotangents, type Draws } from "../Draws.ts"
+import { type ClosedOutputs, closedForm, partsOf } from "../internal/closedForm.ts"
 import { fits } from "../internal/fits.ts"
+import { drawing } from "../internal/labelled.ts"
 import type { Sampler } from "../Sampler.ts"
 
 /** `draws`: how many columns for each example. `seed`: of all their signs. */
@@ -26,8 +28,12 @@ export const curvaturePropagation = ({
   return {
     name: `curvaturePropagation(${draws} draws, seed ${seed})`,
     draw: (outputs, round) =>
-      Effect.fromResult(fits(outputs, draws, round)).pipe(
-        Effect.map(() => combinations(outputs, fold(key, round), draws))
+      Effect.fromResult(
+        Result.flatMap(closedForm(outputs, "Sampler.curvaturePropagation"), (closed) =>
+          Result.flatMap(fits(closed, draws, round), () =>
+            drawing(() => combinations(closed, fold(key, round), draws))
+          )
+        )
       )
   }
 }
@@ -36,26 +42,24 @@ export const curvaturePropagation = ({
 const signsAtOnce = 30
 
 const combinations = (
-  { batch: { examples, indices }, distribution, likelihood, size }: Outputs,
+  { batch: { examples, indices }, distribution, size }: ClosedOutputs,
   key: Key,
   columns: number
 ): Draws => {
-  const terms = likelihood.columns(size)
   const scale = 1 / Math.sqrt(columns)
   const cotangents = new Float32Array(columns * examples * size)
   const sum = new Float64Array(size)
   for (let n = 0; n < examples; n++) {
     const own = fold(key, indices[n]!)
-    const factor = distribution(n).factor()
-    const ends = Int32Array.from({ length: 2 * terms }, (_, at) => endOf(factor, at >> 1, size, at & 1))
+    const terms = termsOf(distribution(n), size)
     for (let k = 0; k < columns; k++) {
       sum.fill(0)
       let bits = 0
-      for (let j = 0; j < terms; j++) {
+      for (const [j, { at, values }] of terms.entries()) {
         const place = j % signsAtOnce
         if (place === 0) bits = Math.floor(uniform(own, k, j / signsAtOnce) * 2 ** signsAtOnce)
         const sign = (bits >>> place) & 1 ? scale : -scale
-        for (let c = ends[2 * j]!; c < ends[2 * j + 1]!; c++) sum[c] = sum[c]! + sign * factor[j * size + c]!
+        for (let c = 0; c < values.length; c++) sum[at + c] = sum[at + c]! + sign * values[c]!
       }
       cotangents.set(sum, (k * examples + n) * size)
     }
@@ -63,13 +67,24 @@ const combinations = (
   return Cotangents({ columns, cotangents })
 }
 
-/** Where the entries of a column of S begin (`end` 0) that are not 0, and where they end: a diagonal S has one a column. */
-const endOf = (factor: Float64Array, column: number, size: number, end: number): number => {
-  const entries = factor.subarray(column * size, (column + 1) * size)
-  return end === 0
-    ? Math.max(
-        0,
-        entries.findIndex((v) => v !== 0)
-      )
-    : entries.findLastIndex((v) => v !== 0) + 1
+/** A column of S from its first entry that is not 0 to its last: a diagonal S has one a column, a column of a part its outputs alone. */
+interface Term {
+  readonly at: number
+  readonly values: Float64Array
 }
+
+const termsOf = (distribution: Distribution, size: number): ReadonlyArray<Term> =>
+  partsOf(distribution, size).flatMap(({ distribution, output, outputs }) => {
+    const factor = distribution.factor()
+    return Array.from({ length: factor.length / outputs }, (_, k) => {
+      const column = factor.subarray(k * outputs, (k + 1) * outputs)
+      const first = Math.max(
+        0,
+        column.findIndex((value) => value !== 0)
+      )
+      return {
+        at: output + first,
+        values: column.subarray(first, column.findLastIndex((value) => value !== 0) + 1)
+      }
+    })
+  })

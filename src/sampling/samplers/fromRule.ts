@@ -2,15 +2,16 @@
 import { Effect } from "effect"
 import { InvalidArgument, ShapeMismatch } from "../../Errors.ts"
 import type { Outputs } from "../../model/Conditional.ts"
-import type { Distribution } from "../../model/Likelihood.ts"
+import type { SampledDistribution } from "../../model/Likelihood.ts"
 import { shown } from "../../Options.ts"
 import { type Draws, Labels } from "../Draws.ts"
+import { observed } from "../internal/observed.ts"
 import type { Sampler, SamplerError } from "../Sampler.ts"
 
 /** What a rule of one's own is given for one example. */
 export interface RuleInput {
-  /** p(y|x) of this example. */
-  readonly distribution: Distribution
+  /** p(y|x) of this example; with its closed forms, `Likelihood.Distribution`, where the likelihood has them. */
+  readonly distribution: SampledDistribution
   /** Index of the example in the data. */
   readonly example: number
   /**
@@ -36,9 +37,12 @@ export const fromRule = (name: string, rule: Rule): typeof Sampler.Service => ({
 const drawByRule = Effect.fnUntraced(function* (
   name: string,
   rule: Rule,
-  { batch: { examples, indices }, distribution, likelihood, size }: Outputs,
+  outputs: Outputs,
   round: number
 ): Effect.fn.Return<Draws, SamplerError> {
+  const { batch, distribution, likelihood, size } = outputs
+  const { examples, indices } = batch
+  yield* Effect.fromResult(observed(outputs))
   const labelSize = likelihood.labelSize(size)
   const rows = Array.from({ length: examples }, (_, n) =>
     rule({ distribution: distribution(n), example: indices[n]!, round })
@@ -49,7 +53,7 @@ const drawByRule = Effect.fnUntraced(function* (
   for (const [n, row] of rows.entries()) {
     for (const [k, { weight, y }] of row.entries()) {
       if (y?.length !== labelSize) return yield* wrongLabel(name, indices[n]!, y, labelSize)
-      const wrong = likelihood.invalid(y, size, indices[n]!)
+      const wrong = likelihood.invalid(y, size, indices[n]!, outputs.observed(n))
       if (wrong !== undefined) return yield* wrong
       labels.set(y, (k * examples + n) * labelSize)
       weights[k * examples + n] = weight

@@ -19,11 +19,12 @@
  * double sampling.
  */
 import { Effect, Result, Schema } from "effect"
-import type { Outputs } from "../../model/Conditional.ts"
 import { Positive, PositiveInt, Seed } from "../../Options.ts"
 import { fold, type Key, make as makeKey, uniform } from "../../random/Key.ts"
+import { type ClosedOutputs, closedForm, partsOf } from "../internal/closedForm.ts"
 import { fits } from "../internal/fits.ts"
-import { labelled } from "../internal/labelled.ts"
+import { drawing, labelled } from "../internal/labelled.ts"
+import { rootScore } from "../internal/rootScore.ts"
 import type { Sampler } from "../Sampler.ts"
 import { independent } from "./monteCarlo.ts"
 
@@ -45,10 +46,14 @@ export const untilPrecise = (options: typeof UntilPreciseOptions.Type): typeof S
     draw: (outputs, round) =>
       Effect.fromResult(
         // As many draws as may be, so that no block fails where the ones before it did not.
-        Result.map(fits(outputs, maxDraws, round, "maxDraws"), () => {
-          const own = fold(key, round)
-          return labelled(outputs, own, drawsNeeded(outputs, own, options), independent)
-        })
+        Result.flatMap(closedForm(outputs, "Sampler.untilPrecise"), (closed) =>
+          Result.flatMap(fits(closed, maxDraws, round, "maxDraws"), () =>
+            drawing(() => {
+              const own = fold(key, round)
+              return labelled(closed, own, drawsNeeded(closed, own, options), independent)
+            })
+          )
+        )
       )
   }
 }
@@ -66,7 +71,7 @@ const mostPilot = 2 ** 20
 const tolerance = 0.25
 
 const drawsNeeded = (
-  outputs: Outputs,
+  outputs: ClosedOutputs,
   key: Key,
   { maxDraws, relativeError }: typeof UntilPreciseOptions.Type
 ): number => {
@@ -88,24 +93,28 @@ const drawsNeeded = (
   return needed <= maxDraws ? Math.max(1, needed) : maxDraws
 }
 
-/** tr F, |F|^2, and the mean of |Lambda_n|^2. *Cost*: N C^2. */
-const moments = ({ batch: { examples }, distribution, size }: Outputs) => {
-  const sum = new Float64Array(size * size)
+/** tr F, |F|^2, and the mean of |Lambda_n|^2, of the blocks that the parts have. *Cost*: N C^2, C the outputs of a part. */
+const moments = ({ batch: { examples }, distribution, size }: ClosedOutputs) => {
+  const sums = new Map<number, Float64Array>()
   let squares = 0
   for (let n = 0; n < examples; n++) {
-    const lambda = distribution(n).fisher()
-    for (let i = 0; i < lambda.length; i++) {
-      sum[i] = sum[i]! + lambda[i]!
-      squares += lambda[i]! ** 2
+    for (const { distribution: own, output } of partsOf(distribution(n), size)) {
+      const lambda = own.fisher()
+      const sum = sums.get(output) ?? new Float64Array(lambda.length)
+      sums.set(output, sum)
+      for (let i = 0; i < lambda.length; i++) {
+        sum[i] = sum[i]! + lambda[i]!
+        squares += lambda[i]! ** 2
+      }
     }
   }
-  let trace = 0
-  for (let c = 0; c < size; c++) trace += sum[c * (size + 1)]! / examples
-  return {
-    trace,
-    squaredNorm: sum.reduce((total, value) => total + (value / examples) ** 2, 0),
-    squares: squares / examples
+  let [trace, squaredNorm] = [0, 0]
+  for (const sum of sums.values()) {
+    const stride = Math.sqrt(sum.length) + 1
+    for (let i = 0; i < sum.length; i += stride) trace += sum[i]! / examples
+    for (const value of sum) squaredNorm += (value / examples) ** 2
   }
+  return { trace, squaredNorm, squares: squares / examples }
 }
 
 interface Pilot {
@@ -118,7 +127,7 @@ interface Pilot {
 }
 
 /** The pilot: asked for more draws, it goes on from those it has. Its key is none of the draws that are used. */
-const startPilot = ({ batch: { examples, indices }, distribution }: Outputs, key: Key) => {
+const startPilot = ({ batch: { examples, indices }, distribution }: ClosedOutputs, key: Key) => {
   const keys = Array.from(indices, (index) => fold(fold(key, index), 0))
   const sums = { second: 0, fourth: new Float64Array(examples), eighth: new Float64Array(examples) }
   let done = 0
@@ -127,7 +136,7 @@ const startPilot = ({ batch: { examples, indices }, distribution }: Outputs, key
       const own = distribution(n)
       for (let k = done; k < draws; k++) {
         let slot = 0
-        const score = own.score(own.sample(() => uniform(keys[n]!, k, slot++)))
+        const score = rootScore(own, own.score(own.sample(() => uniform(keys[n]!, k, slot++))))
         const square = score.reduce((sum, value) => sum + value * value, 0)
         sums.second += square
         sums.fourth[n] = sums.fourth[n]! + square ** 2

@@ -5,6 +5,7 @@ import { fromRows, rowsOf, type Shape, sizeOf } from "./values.ts"
 
 const more = {
   elu: (x: number) => (x > 0 ? x : Math.expm1(x)),
+  selu: activations.selu.f,
   silu: (x: number) => x * sigmoid(x),
   /** Slope 0.2 below 0. */
   leakyRelu: (x: number) => (x > 0 ? x : 0.2 * x),

@@ -1,0 +1,358 @@
+/**
+ * A conditional whose network is a function of one's own: any tfjs program that TensorFlow.js can differentiate, in place of layers.
+ *
+ * *Math*: z = f(theta, x), with theta some tensors of named shapes. Its Jacobian J_n = dz_n/dtheta is J^T w by reverse-mode differentiation,
+ * example by example; J v by differentiating that once more. Gradients are in the written form, so every structure that needs no layer
+ * factors takes them.
+ *
+ * With few parameters, at most a quarter of the examples of a block, J is taken parameter by parameter over the whole block, once: a pass of
+ * tfjs costs little more for a block than for one example.
+ */
+import * as tf from "@tensorflow/tfjs"
+import { Schema } from "effect"
+import { InvalidArgument, NonFinite, ShapeMismatch, TensorFailure } from "../Errors.ts"
+import { decodeOrThrow, firstNonFinite, NonNegativeInt, PositiveInt, shown } from "../Options.ts"
+import { sumOf } from "../tensor/Device.ts"
+import { firstAlone, jacobian, pulledBack, pushedForward, type RowsFunction } from "../tensor/Gradients.ts"
+import { type Conditional, make } from "./Conditional.ts"
+import { variance } from "./Init.ts"
+import { drawn } from "./layers/affine.ts"
+import type { SampledLikelihood } from "./Likelihood.ts"
+import type { Network, OwnMap, OwnPoint } from "./Network.ts"
+import type { Layout, ParamBlock } from "./ParamSpace.ts"
+import type { WrittenScore } from "./Score.ts"
+
+/** The shapes of a function's parameters by name: `{ kernel: [3, 4], bias: [4], rate: [] }`. */
+export type ParameterShapes = Readonly<Record<string, ReadonlyArray<number>>>
+
+/** The parameters as a function is given them. */
+export type TensorsOf<Shapes extends ParameterShapes> = { readonly [K in keyof Shapes]: TensorOf<Shapes[K]> }
+
+type TensorOf<Shape extends ReadonlyArray<number>> = number extends Shape["length"]
+  ? tf.Tensor
+  : Shape["length"] extends keyof Ranks
+    ? Ranks[Shape["length"]]
+    : tf.Tensor
+
+interface Ranks {
+  readonly 0: tf.Scalar
+  readonly 1: tf.Tensor1D
+  readonly 2: tf.Tensor2D
+  readonly 3: tf.Tensor3D
+  readonly 4: tf.Tensor4D
+}
+
+/** What the types know of a function; at run time its signature says the parameters too, as in `"function f(w 3x4, b 4): 3 > 4"`. */
+export type FunctionSignature<
+  Name extends string,
+  Features extends number,
+  Outputs extends number
+> = `function ${Name}(${string}): ${Features} > ${Outputs}`
+
+export interface FunctionOptions<
+  Name extends string,
+  Shapes extends ParameterShapes,
+  Features extends number,
+  Outputs extends number
+> {
+  /** Tells its vectors and snapshots from those of other functions: a function that computes something else has another name. */
+  readonly name: Name
+  /**
+   * Each is one block of the parameters, in this order, row-major: a matrix as it is, a vector or a number as one row, and with more
+   * dimensions all but the last are rows.
+   */
+  readonly parameters: Shapes
+  /** How many numbers an x has; 0 for a density. */
+  readonly features: Features
+  /** How many numbers a z has: C. */
+  readonly outputs: Outputs
+  /**
+   * z `[N, C]` for x `[N, features]`: row n from row n of x alone, whatever N is. Synchronous, of tfjs operations, the same at every call.
+   */
+  readonly f: (parameters: TensorsOf<Shapes>, x: tf.Tensor2D) => tf.Tensor
+  /** First values of some parameters, row-major: what `Conditional.init` gives them in place of normal numbers. */
+  readonly initial?: { readonly [K in keyof Shapes]?: ArrayLike<number> }
+}
+
+const Dimensions = Schema.Array(PositiveInt).check(
+  Schema.makeFilter((shape) => shape.length <= 6 || "Give at most 6 dimensions.")
+)
+
+const Options = Schema.Struct({
+  name: Schema.NonEmptyString,
+  parameters: Schema.Record(Schema.NonEmptyString, Dimensions).check(
+    Schema.makeFilter((shapes) => Object.keys(shapes).length > 0 || "Give the shape of at least one parameter.")
+  ),
+  features: NonNegativeInt,
+  outputs: PositiveInt,
+  f: Schema.Unknown.check(Schema.makeFilter((f) => typeof f === "function" || "Give a function.")),
+  initial: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
+})
+
+/** The options without the types of their names. */
+type Own = FunctionOptions<string, ParameterShapes, number, number>
+
+/**
+ * A conditional with a function of one's own for its network.
+ *
+ * `Conditional.init` draws a parameter that `initial` does not give from the normal distribution, as a kernel of its rows and columns.
+ *
+ * *Cost*: of P parameters and blocks of N examples, 3 P passes over a block where 4 P <= N and tfjs has the second derivatives; else min(K, C)
+ * passes forwards and backwards over each single example for K columns. A pass is some 20 to 50 microseconds for each operation of f. *Memory*:
+ * P floats for each example and column; where 4 P <= N, for each example and output too.
+ *
+ * *Throws*: `InvalidArgument`, `ShapeMismatch`, `NonFinite` for options that are none. *Fails* where it is used: `ShapeMismatch` where f gives
+ * no float32 tensor `[N, C]`, `InvalidArgument` where it mixes examples, `TensorFailure` for what f throws and for an operation without
+ * gradient, `NonFinite`.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs"
+ * import { Conditional, Likelihood } from "natgrad"
+ *
+ * const decay = Conditional.fromFunction(
+ *   {
+ *     name: "decay",
+ *     parameters: { height: [], rate: [] },
+ *     features: 1,
+ *     outputs: 1,
+ *     f: ({ height, rate }, t) => tf.mul(height, tf.exp(tf.neg(tf.mul(rate, t)))),
+ *     initial: { height: [1], rate: [0.5] }
+ *   },
+ *   Likelihood.gaussian({ variance: 0.01 })
+ * )
+ * decay.network.space.signature // => "function decay(height 1, rate 1): 1 > 1"
+ * Array.from(Conditional.init(decay, { seed: 0 }).values) // => [1, 0.5]
+ * ```
+ */
+export const fromFunction = <
+  const Name extends string,
+  const Shapes extends ParameterShapes,
+  const Features extends number,
+  const Outputs extends number
+>(
+  options: FunctionOptions<Name, Shapes, Features, Outputs>,
+  likelihood: SampledLikelihood
+): Conditional<FunctionSignature<Name, Features, Outputs>> => {
+  const decoded = decodeOrThrow(Options, options)
+  return make(networkOf({ ...(decoded as unknown as Own) }), likelihood)
+}
+
+const networkOf = <S extends string>(options: Own): Network<S> => {
+  const { features, name, outputs, parameters } = options
+  const blocks: Array<ParamBlock> = []
+  let size = 0
+  for (const [layer, shape] of Object.entries(parameters)) {
+    const columns = shape.at(-1) ?? 1
+    const rows = shape.slice(0, -1).reduce((product, n) => product * n, 1)
+    blocks.push({ layer, offset: size, rows, columns, bias: false, form: "written" })
+    size += rows * columns
+  }
+  requireSize(name, size)
+  const initial = initialOf(options, blocks)
+  const shapes = Object.entries(parameters).map(([key, shape]) => `${key} ${shape.join("x") || 1}`)
+  return {
+    space: { signature: `function ${name}(${shapes.join(", ")}): ${features} > ${outputs}`, blocks, size },
+    input: features,
+    features,
+    output: outputs,
+    outputs,
+    layers: [],
+    own: mapOf(options, initial),
+    frozen: []
+  }
+}
+
+/** 4 GiB of float32. */
+const mostNumbers = 2 ** 30
+
+const requireSize = (name: string, size: number): void => {
+  if (size <= mostNumbers) return
+  throw new InvalidArgument({
+    argument: "parameters",
+    value: `${size} numbers`,
+    message: `The function ${name} has ${size} parameters, over the ${mostNumbers} that an array holds. Give smaller shapes.`
+  })
+}
+
+/** The values of `initial`, checked. */
+const initialOf = ({ initial = {}, name }: Own, blocks: ReadonlyArray<ParamBlock>): ReadonlyMap<string, Float32Array> =>
+  new Map(
+    Object.entries(initial).map(([key, values]) => {
+      const block = blocks.find(({ layer }) => layer === key)
+      if (block === undefined) {
+        throw new InvalidArgument({
+          argument: "initial",
+          value: shown(key),
+          message: `initial holds ${shown(key)}, which is no parameter of the function ${name}. Give values of ${blocks.map(({ layer }) => layer).join(", ")}.`
+        })
+      }
+      return [key, numbersOf(`initial ${key}`, values, block.rows * block.columns)]
+    })
+  )
+
+const numbersOf = (what: string, values: unknown, due: number): Float32Array => {
+  const list = Array.isArray(values) || values instanceof Float32Array || values instanceof Float64Array ? values : []
+  if (list.length !== due) {
+    throw new ShapeMismatch({
+      what,
+      expected: `${due} numbers`,
+      actual: shown(values),
+      message: `${what} is ${shown(values)}. Give an array of ${due} numbers.`
+    })
+  }
+  const strange = Array.from(list, (value) => (typeof value === "number" ? Math.fround(value) : Number.NaN))
+  const index = firstNonFinite(strange)
+  if (index < 0) return Float32Array.from(strange)
+  throw new NonFinite({
+    what,
+    index,
+    value: shown(list[index]),
+    message: `${what} holds ${shown(list[index])} at index ${index}. Every number must be finite in float32.`
+  })
+}
+
+/** How many times fewer than the examples of a block the parameters must be for J to be taken by parameters. */
+const few = 4
+
+const mapOf = (options: Own, initial: ReadonlyMap<string, Float32Array>): OwnMap => {
+  const { outputs, parameters } = options
+  const tensors = (blocks: ReadonlyArray<ParamBlock>, weights: OwnPoint["weights"]): ReadonlyArray<tf.Tensor> =>
+    blocks.map(({ layer }, i) => weights[i]!.kernel.reshape([...parameters[layer]!]))
+  /** f of the parameters that move; the others are where it is taken. */
+  const at = ({ frozen, space, weights }: OwnPoint): [RowsFunction, ReadonlyArray<tf.Tensor>] => {
+    const held = tensors(frozen, weights.slice(space.blocks.length))
+    const named = (of: ReadonlyArray<ParamBlock>, values: ReadonlyArray<tf.Tensor>) =>
+      of.map(({ layer }, i) => [layer, values[i]!] as const)
+    return [
+      (moving, x) => valueOf(options, Object.fromEntries([...named(space.blocks, moving), ...named(frozen, held)]), x),
+      tensors(space.blocks, weights)
+    ]
+  }
+  return {
+    initialise: (key, init, { columns, layer, rows }) =>
+      initial.get(layer) ?? drawn(key, variance(init, rows, columns), rows, columns, false),
+    forward: (point, x) => {
+      const [f, moving] = at(point)
+      return f(moving, x)
+    },
+    linearize: (point, x) => {
+      const { space } = point
+      const [f, moving] = at(point)
+      const z = f(moving, x)
+      requireRowwise(options, f, moving, x, z)
+      const known = few * space.size <= x.shape[0] ? jacobian(f, moving, x, outputs) : undefined
+      // The tensors of the parameters are those of this program: a later one makes its own.
+      const later = <A>(use: (f: RowsFunction, moving: ReadonlyArray<tf.Tensor>) => A): A =>
+        differentiated(options, () => use(...at(point)))
+      return {
+        output: z,
+        tape: [x, z, ...(known ?? [])],
+        scores: (cotangent) =>
+          known === undefined
+            ? written(space, later((f, moving) => pulledBack(f, moving, x, cotangent)))
+            : written(space, known.map((j) => fromLeft(cotangent, j))),
+        pushforward: (direction) => {
+          const v = tensors(space.blocks, direction)
+          if (known !== undefined) return fromRight(known, v)
+          return later(
+            (f, moving) =>
+              pushedForward(f, moving, x, outputs, v) ??
+              fromRight(pulledBack(f, moving, x, units(outputs, x.shape[0])), v)
+          )
+        }
+      }
+    }
+  }
+}
+
+const written = ({ blocks }: Layout, gradients: ReadonlyArray<tf.Tensor3D>): ReadonlyArray<WrittenScore> =>
+  gradients.map((gradient, i) => ({ _tag: "Written", block: blocks[i]!, gradient }))
+
+/** sum_c w[k, n, c] J[c, n, p], `[K, N, P]`. */
+const fromLeft = (w: tf.Tensor3D, j: tf.Tensor3D): tf.Tensor3D => {
+  const [columns, examples, outputs] = w.shape
+  const size = j.shape[2]
+  return sumOf(outputs, (c) =>
+    tf.mul(tf.slice(w, [0, 0, c], [columns, examples, 1]), tf.slice(j, [c, 0, 0], [1, examples, size]))
+  )
+}
+
+/** sum_p J[c, n, p] v[p], `[N, C]`. */
+const fromRight = (js: ReadonlyArray<tf.Tensor3D>, v: ReadonlyArray<tf.Tensor>): tf.Tensor2D => {
+  const parts = js.map((j, i) => {
+    const [outputs, examples, size] = j.shape
+    const change = tf.matMul(j.reshape<tf.Tensor2D>([outputs * examples, size]), v[i]!.reshape<tf.Tensor2D>([size, 1]))
+    return tf.transpose(change.reshape<tf.Tensor2D>([outputs, examples]))
+  })
+  return tf.addN(parts)
+}
+
+/** For every example the unit vectors of z, `[C, N, C]`. */
+const units = (outputs: number, examples: number): tf.Tensor3D =>
+  tf.tile(tf.eye(outputs).reshape<tf.Tensor3D>([outputs, 1, outputs]), [1, examples, 1])
+
+const textOf = (cause: unknown): string => String(cause).replace(/[.\s]+$/, "")
+
+/** z as f gives it, checked; a tensor of this program, whatever f returns. */
+const valueOf = (options: Own, parameters: Readonly<Record<string, tf.Tensor>>, x: tf.Tensor2D): tf.Tensor2D => {
+  const { f, name, outputs } = options
+  let value: unknown
+  try {
+    value = f(parameters, x)
+  } catch (cause) {
+    const message = `The function ${name} threw ${textOf(cause)}. Give one that computes z for every x and these parameters.`
+    throw new TensorFailure({ stage: `function ${name}`, cause, message })
+  }
+  const rows = x.shape[0]
+  if (isMatrix(value, rows, outputs)) return value.clone()
+  // Its failure is nobody's: this one is told instead.
+  if (value instanceof Promise) value.catch(() => undefined)
+  const actual = described(value)
+  throw new ShapeMismatch({
+    what: `z of the function ${name}`,
+    expected: `a float32 tensor [${rows}, ${outputs}]`,
+    actual,
+    message: `The function ${name} gave ${actual} for ${rows} rows of x. Give a float32 tensor [${rows}, ${outputs}], a row for each.`
+  })
+}
+
+const isMatrix = (value: unknown, rows: number, columns: number): value is tf.Tensor2D =>
+  value instanceof tf.Tensor &&
+  value.dtype === "float32" &&
+  value.rank === 2 &&
+  value.shape[0] === rows &&
+  value.shape[1] === columns
+
+const described = (value: unknown): string =>
+  value instanceof tf.Tensor
+    ? `a tensor [${value.shape.join(", ")}] of ${value.dtype}`
+    : value instanceof Promise
+      ? "a promise"
+      : shown(value)
+
+const requireRowwise = (
+  { name }: Own,
+  f: RowsFunction,
+  moving: ReadonlyArray<tf.Tensor>,
+  x: tf.Tensor2D,
+  z: tf.Tensor2D
+): void => {
+  if (x.shape[0] < 2 || firstAlone(f, moving, x, z)) return
+  throw new InvalidArgument({
+    argument: "f",
+    value: name,
+    message: `The function ${name} gives the first example another z alone than among ${x.shape[0]}. Let row n of z depend on row n of x alone.`
+  })
+}
+
+/** What tfjs says of a function that it cannot differentiate, in words that name it. */
+const differentiated = <A>({ name }: Own, run: () => A): A => {
+  try {
+    return run()
+  } catch (cause) {
+    if (cause instanceof ShapeMismatch || cause instanceof TensorFailure) throw cause
+    const message = `The function ${name} cannot be differentiated: ${textOf(cause)}. Use operations that have a gradient on this device.`
+    throw new TensorFailure({ stage: `gradient of function ${name}`, cause, message })
+  }
+}

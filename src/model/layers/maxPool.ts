@@ -1,0 +1,82 @@
+/**
+ * Maximum pooling: of each channel the largest pixel in a window. Where several are the largest, the first one is taken, row by row: its
+ * tangent is the output's, and the output's cotangent is its own.
+ *
+ * Linearised it keeps the place of that pixel in its window, one number for each of the output: both maps are gathers and a choice.
+ */
+import * as tf from "@tensorflow/tfjs"
+import { sumOf } from "../../tensor/Device.ts"
+import { taken } from "./patchwise.ts"
+import { type Pooling, pool1d, pool2d, same, type Windows } from "./pool.ts"
+
+/** What the padding is: no other number is less. */
+const lowest = -3.4028234663852886e38
+
+interface Largest {
+  /** `[N, T, channels]` */
+  readonly value: tf.Tensor3D
+  /** Its place in the window. */
+  readonly place: tf.Tensor3D
+}
+
+const largestOf = (x: tf.Tensor3D, { seen }: Windows): Largest => {
+  let value = taken(x, seen[0]!, lowest)
+  let place: tf.Tensor3D = tf.zerosLike(value)
+  for (let i = 1; i < seen.length; i++) {
+    const [nextValue, nextPlace] = tf.tidy(() => {
+      const other = taken(x, seen[i]!, lowest)
+      // A step and products in place of tfjs's comparisons, which are many times slower on wasm.
+      const larger = tf.step(tf.sub(other, value))
+      const rest = tf.sub(1, larger)
+      return [
+        tf.add<tf.Tensor3D>(tf.mul(other, larger), tf.mul(value, rest)),
+        tf.add<tf.Tensor3D>(tf.mul(i, larger), tf.mul(place, rest))
+      ]
+    })
+    tf.dispose([value, place])
+    ;[value, place] = [nextValue!, nextPlace!]
+  }
+  return { value, place }
+}
+
+const maximum: Pooling = (windows) => {
+  const { channels, pixels, positions, seen, windowsOf } = windows
+  const images = (x: tf.Tensor): tf.Tensor3D => x.reshape([-1, pixels, channels])
+  const flat = (x: tf.Tensor): tf.Tensor2D => x.reshape([-1, positions * channels])
+  return {
+    forward: (_, x) => tf.tidy(() => flat(largestOf(images(x), windows).value)),
+    linearize: ({ input }) => {
+      const { place, value } = largestOf(images(input), windows)
+      return {
+        output: flat(value),
+        tape: [place],
+        pullbackInput: (cotangent) => {
+          const [columns, examples] = cotangent.shape
+          const g = cotangent.reshape<tf.Tensor3D>([-1, positions, channels])
+          return sumOf(windowsOf.length, (nth) => {
+            const own = windowsOf[nth]!
+            const chosen = same(taken(place, own.position), tf.tensor2d(own.place, [pixels, 1]))
+            return tf.mul<tf.Tensor3D>(
+              taken(g, own.position).reshape([columns, examples, pixels * channels]),
+              chosen.reshape([1, examples, pixels * channels])
+            )
+          })
+        },
+        pushforward: (tangent) =>
+          tangent && flat(sumOf(seen.length, (i) => tf.mul(taken(images(tangent), seen[i]!), same(place, i))))
+      }
+    }
+  }
+}
+
+/**
+ * Of each channel of an image the largest pixel in windows of `size`. The padding is in no window.
+ *
+ * *Shapes*: height floor((height + padding - size) / stride) + 1, width alike; ceil(height / stride) with `"same"`. *Cost*: N T size
+ * channels comparisons. *Throws*: `InvalidArgument`; `ShapeMismatch` where the output would be smaller than 1 pixel, or a window lies in
+ * the padding alone.
+ */
+export const maxPool2d = pool2d("maxPool2d", maximum)
+
+/** Of each channel of a sequence the largest position in windows of `size`. Masked positions are zeros to it. As `maxPool2d`. */
+export const maxPool1d = pool1d("maxPool1d", maximum)
