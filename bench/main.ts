@@ -11,7 +11,7 @@ import { Device } from "../src/index.ts"
 import { type Row, unit, workloads } from "./workloads.ts"
 
 const { values } = parseArgs({
-  options: { only: { type: "string", default: "a,b,d" }, rounds: { type: "string", default: "7" } }
+  options: { only: { type: "string", default: "a,b,c,d" }, rounds: { type: "string", default: "7" } }
 })
 
 const median = (times: ReadonlyArray<number>): number =>

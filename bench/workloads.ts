@@ -1,4 +1,7 @@
-/** The workloads: a, MLP 784-64-10 relu, n = 1000; b, MLP 10-32-32-3 tanh, n = 1000; d, MLP 784-512-512-10 relu, n = 1024. */
+/**
+ * The workloads: a, MLP 784-64-10 relu, n = 1000; b, MLP 10-32-32-3 tanh, n = 1000; c, conv 3x3x8, relu, pool 2, conv 3x3x16, relu, pool 2,
+ * dense 10 on 28x28x1, both convolutions "same", n = 200; d, MLP 784-512-512-10 relu, n = 1024.
+ */
 import * as tf from "@tensorflow/tfjs"
 import { Effect, Layer } from "effect"
 import {
@@ -31,27 +34,53 @@ const samplers: Readonly<Record<string, Layer.Layer<Sampler, unknown>>> = {
   mc8: Sampler.monteCarlo({ draws: 8, seed: 0 })
 }
 
+/** `[features, ...units]` */
+const perceptron = (
+  [features, ...units]: readonly [number, ...ReadonlyArray<number>],
+  activation: typeof Network.relu | typeof Network.tanh
+) =>
+  Network.sequential(
+    features,
+    units.flatMap((n, i) => (i === 0 ? [Network.dense(n)] : [activation, Network.dense(n)]))
+  )
+
+const convolutional = () =>
+  Network.sequential({ height: 28, width: 28, channels: 1 }, [
+    Network.conv2d({ filters: 8, kernel: 3, padding: "same" }),
+    Network.relu,
+    Network.maxPool2d({ size: 2 }),
+    Network.conv2d({ filters: 16, kernel: 3, padding: "same" }),
+    Network.relu,
+    Network.maxPool2d({ size: 2 }),
+    Network.flatten,
+    Network.dense(10)
+  ])
+
 const sizes = {
   a: {
     examples: 1000,
-    widths: [784, 64, 10],
-    activation: Network.relu,
+    network: () => perceptron([784, 64, 10], Network.relu),
     structures: ["diagonal", "quasiDiagonal", "kfac", "ekfac"]
   },
   b: {
     examples: 1000,
-    widths: [10, 32, 32, 3],
-    activation: Network.tanh,
+    network: () => perceptron([10, 32, 32, 3], Network.tanh),
     structures: ["dense", "diagonal", "kfac", "ekfac", "gram"]
   },
-  d: { examples: 1024, widths: [784, 512, 512, 10], activation: Network.relu, structures: ["kfac", "ekfac"] }
+  c: { examples: 200, network: convolutional, structures: ["diagonal", "kfac", "ekfac"] },
+  d: {
+    examples: 1024,
+    network: () => perceptron([784, 512, 512, 10], Network.relu),
+    structures: ["kfac", "ekfac"]
+  }
 } as const
 
 const rowsOf = Effect.fnUntraced(function* (workload: keyof typeof sizes) {
-  const { activation, examples, structures, widths } = sizes[workload]
-  const [features, ...units] = widths
-  const layers = units.flatMap((n, i) => (i === 0 ? [Network.dense(n)] : [activation, Network.dense(n)]))
-  const conditional = Conditional.make(Network.sequential(features as number, layers), Likelihood.categorical)
+  const { examples, structures } = sizes[workload]
+  // A table has one type for all of its networks.
+  const network: Network.Network<string> = sizes[workload].network() as never
+  const conditional = Conditional.make(network, Likelihood.categorical)
+  const { features } = network
   const params = Conditional.init(conditional, { seed: 1 })
   const key = Key.make(2)
   const x = Float32Array.from({ length: examples * features }, (_, i) => Key.uniform(key, i, 0))

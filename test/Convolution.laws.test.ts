@@ -18,6 +18,7 @@ import { axpy, diagonal, dot, frobenius, norm, relativeError, scale, type Vector
 import { blocks, jacobian, jvp, outputSize, outputs, size, vjp } from "./oracle/network.ts"
 import { generator } from "./oracle/random.ts"
 import { blockDiagonal, ekfacDense, ekfacLayers, quasiDiagonal } from "./oracle/structures.ts"
+import { built } from "./support/built.ts"
 import {
   changed,
   convolutionCase,
@@ -190,7 +191,14 @@ describe("the moments of 5,000 positions", () => {
   const [T, examples, inputs, units] = [1000, 5, 2, 3]
   const a = Float32Array.from(dyadic(generator(5).normals(T * examples * inputs), 8))
   const g = Float32Array.from(dyadic(generator(6).normals(T * examples * units), 8))
-  const block = { layer: "0 shared", offset: 0, rows: inputs, columns: units, bias: false, form: "outer" } as const
+  const block = {
+    layer: "0 shared",
+    offset: 0,
+    rows: inputs,
+    columns: units,
+    bias: false,
+    form: "outer"
+  } as const
   const moment = (values: Float32Array, width: number, from: number, times: number) => {
     const total = new Float64Array(width * width)
     for (let row = from; row < T * examples; row++) {
@@ -245,7 +253,8 @@ describe("padding", () => {
     { kernel: [4, 3], stride: [2, 3], dilation: [1, 1], padding: "valid" }
   ] as const) {
     it(`"${padding}" is tfjs's for a kernel of ${kernel}, strides ${stride}, dilations ${dilation}, ratio <= 10; control: kernel transposed`, async () => {
-      const layer = Network.conv2d({ filters: 2, kernel, stride, dilation, padding, bias: false }).build(
+      const layer = built(
+        Network.conv2d({ filters: 2, kernel, stride, dilation, padding, bias: false }),
         image
       )
       const weights = (at: Float32Array) => ({ kernel: tf.tensor2d(at, [kernel[0] * kernel[1] * 3, 2]) })
@@ -287,8 +296,8 @@ describe("padding", () => {
             ] as const
             const due = convolved(convolution(2, { ...options, padding }), image)
             if (due.height < 1) continue
-            expect(Network.conv2d({ filters: 2, ...options, padding }).build(image).output).toEqual(due)
-            const same = Network.conv2d({ filters: 2, ...options, padding: "same" }).build(image).output
+            expect(built(Network.conv2d({ filters: 2, ...options, padding }), image).output).toEqual(due)
+            const same = built(Network.conv2d({ filters: 2, ...options, padding: "same" }), image).output
             if (JSON.stringify(same) !== JSON.stringify(due)) differ++
           }
         }

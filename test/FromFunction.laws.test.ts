@@ -9,7 +9,6 @@ import { Effect, Layer, Result } from "effect"
 import { describe, expect, it } from "vitest"
 import {
   Conditional,
-  Cotangent,
   Damping,
   DataSource,
   type Device,

@@ -38,6 +38,12 @@ const columns = 3
 const onBoth = [
   "dense on a sequence",
   "conv2d with strides, padding and dilation",
+  "conv2d in groups, of strides and not",
+  "depthwiseConv2d with strides, padding and dilation",
+  "conv2dTranspose with strides and padding",
+  "maxPool2d in windows that overlap, with padding",
+  "averagePool2d in windows that overlap, with padding",
+  "globalMaxPool of a masked sequence",
   "layerNorm on a sequence, without shift and without scale",
   "groupNorm on an image, a group a channel",
   "embedding with padding, a masked sequence of outputs",

@@ -186,8 +186,8 @@ for (const likelihood of likelihoods) {
 
         it(`${name}: product, form, trace, norm and diagonal are its matrix's, ratio <= 1; control: 1 % more`, async () => {
           const { fisher } = await made()
-          expect(worst(operationErrors(c, fisher, 1))).toBeLessThanOrEqual(1)
-          expect(Math.min(...operationErrors(c, fisher, 1.01))).toBeGreaterThan(1)
+          expect(worst(operationErrors(fisher, 1))).toBeLessThanOrEqual(1)
+          expect(Math.min(...operationErrors(fisher, 1.01))).toBeGreaterThan(1)
         })
 
         it(`${name}: the solve's residual has a ratio <= 1; control: 1 % more damping`, async () => {

@@ -6,7 +6,7 @@
  * A (x) G is the same in all three. A solve with pi = 1 depends on the scaling, so it is done here with our factors in theirs.
  */
 import { Effect, Result } from "effect"
-import { Damping, Fisher, type Structure } from "../../src/index.ts"
+import { Damping, Fisher, type Likelihood, type Structure } from "../../src/index.ts"
 import * as Cholesky from "../../src/linalg/Cholesky.ts"
 import { figure, known, record, solve, type Tree } from "./field.ts"
 import { layerField } from "./layers.ts"
@@ -17,10 +17,14 @@ import { inFileOrder, type Ours, type Subject } from "./subject.ts"
 
 export type Kfac = Fisher.Fisher<string, Structure.OperationsOf<typeof Structure.kfac>>
 
+/** As many as the factor of the output Fisher has; every likelihood that NNGeometry has is of closed form. */
+const factorColumns = ({ conditional: { likelihood, network } }: Subject): number =>
+  (likelihood as Likelihood.Likelihood).columns(network.outputs)
+
 /** The columns that NNGeometry goes back with: it says so, or they are those of the factor of the output Fisher. */
-export const columnsOf = ({ conditional: { likelihood, network }, reference }: Subject): number => {
-  const said = reference.at("kfac", "ncol")
-  return typeof said === "number" ? said : likelihood.columns(network.outputs)
+export const columnsOf = (subject: Subject): number => {
+  const said = subject.reference.at("kfac", "ncol")
+  return typeof said === "number" ? said : factorColumns(subject)
 }
 
 export const times = (values: ArrayLike<number>, factor: number): Float64Array =>
@@ -83,7 +87,6 @@ export const transposed = (matrix: Float64Array, rows: number, columns: number):
 
 /** The fields of `kfac`. */
 export const kfac = (subject: Subject, fisher: Ours<Kfac>): Tree => {
-  const { likelihood, network } = subject.conditional
   const withPi = withRightSide(subject, (v, regul) =>
     figure(
       fisher.pipe(
@@ -95,7 +98,7 @@ export const kfac = (subject: Subject, fisher: Ours<Kfac>): Tree => {
   )
   return record({
     ...operator(subject, fisher),
-    ncol: known(likelihood.columns(network.outputs)),
+    ncol: known(factorColumns(subject)),
     factors: factors(subject, fisher),
     solve_pi: withPi,
     inv_pi_mv: withPi,

@@ -319,6 +319,7 @@ const valueOf = (options: Own, parameters: Readonly<Record<string, tf.Tensor>>, 
 
 const isMatrix = (value: unknown, rows: number, columns: number): value is tf.Tensor2D =>
   value instanceof tf.Tensor &&
+  !value.isDisposed &&
   value.dtype === "float32" &&
   value.rank === 2 &&
   value.shape[0] === rows &&
@@ -326,7 +327,7 @@ const isMatrix = (value: unknown, rows: number, columns: number): value is tf.Te
 
 const described = (value: unknown): string =>
   value instanceof tf.Tensor
-    ? `a tensor [${value.shape.join(", ")}] of ${value.dtype}`
+    ? `a ${value.isDisposed ? "disposed " : ""}tensor [${value.shape.join(", ")}] of ${value.dtype}`
     : value instanceof Promise
       ? "a promise"
       : shown(value)

@@ -85,7 +85,7 @@ export const make = (
   const x: Node = { index: 0, shape: input, name: "the input" }
   const nodes = new Set<unknown>([x])
 
-  const valueOf = (layer: NetworkLayer, shape: Shape): Node => {
+  const added = (layer: NetworkLayer, shape: Shape): Node => {
     layers.push(layer)
     const node = { index: layers.length, shape, name: layer.name }
     nodes.add(node)
@@ -108,7 +108,7 @@ export const make = (
 
   const graph: Graph = {
     add: (name, layer, node, block) =>
-      valueOf(
+      added(
         {
           name,
           operation: { _tag: "Layer", layer },
@@ -121,7 +121,7 @@ export const make = (
     merge: (name, build, inputs) => {
       for (const node of inputs) requireNode(nodes, node)
       const merge = build()
-      return valueOf(
+      return added(
         {
           name,
           operation: { _tag: "Merge", merge },

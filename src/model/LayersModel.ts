@@ -149,18 +149,18 @@ const build = (
 
   const network = Network.graph(`layers model ${model.name}`, shape, (x, graph) => {
     /** The value of a symbolic tensor, given those of the inputs of its model. */
-    const valueOf = (tensor: tf.SymbolicTensor, values: Map<tf.SymbolicTensor, Node>): Node => {
+    const nodeOf = (tensor: tf.SymbolicTensor, values: Map<tf.SymbolicTensor, Node>): Node => {
       const found = values.get(tensor)
       if (found !== undefined) return found
       const { layer, takes } = sourceOf(tensor)
-      const inputs = takes.map((input) => valueOf(input, values))
+      const inputs = takes.map((input) => nodeOf(input, values))
       const made =
         "layers" in layer ? inner(layer, inputs, tensor.outputTensorIndex ?? 0) : one(layer, inputs, tensor)
       values.set(tensor, made)
       return made
     }
     const inner = (container: KerasLayer, inputs: ReadonlyArray<Node>, index: number): Node =>
-      valueOf(container.outputs![index]!, new Map(container.inputs!.map((input, i) => [input, inputs[i]!])))
+      nodeOf(container.outputs![index]!, new Map(container.inputs!.map((input, i) => [input, inputs[i]!])))
     const one = (layer: KerasLayer, inputs: ReadonlyArray<Node>, tensor: tf.SymbolicTensor): Node => {
       const output = requireShape(layer, shapeOf(tensor))
       const given = { layer, config: layer.getConfig(), inputs, output, weights: weights.get(layer) ?? [] }
@@ -184,7 +184,7 @@ const build = (
         throw cause
       }
     }
-    return valueOf(output, new Map([[input, x]]))
+    return nodeOf(output, new Map([[input, x]]))
   })
   return { conditional: make(network, likelihood) as unknown as Conditional<string>, origins }
 }

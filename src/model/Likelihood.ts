@@ -102,8 +102,23 @@ export interface SampledLikelihood {
   readonly observes?: boolean
   /** The distribution for the output z `[C]` of one example. Without `observed` every part counts once. */
   readonly at: (z: ArrayLike<number>, observed?: ArrayLike<number>) => SampledDistribution
-  /** The scores of many y `[R, labelSize]` at as many z `[R, C]`, `[R, C]`, where together they cost less than one by one. */
-  readonly scores?: (y: Float64Array, z: Float64Array, rows: number) => Float64Array
+  /** Many at once, where that costs less than one by one. */
+  readonly many?: Many
+}
+
+/** Some y `[R, labelSize]` and as many z `[R, C]`. */
+export interface LabelRows {
+  readonly rows: number
+  readonly y: ArrayLike<number>
+  readonly z: ArrayLike<number>
+}
+
+/** What `at` gives one by one, of many z. */
+export interface Many {
+  /** `[R]` */
+  readonly logProbabilities: (rows: LabelRows) => Float64Array
+  /** `[R, C]` */
+  readonly scores: (rows: LabelRows) => Float64Array
 }
 
 /** A likelihood whose Fisher and KL divergence have closed forms: every sampler works with it. */

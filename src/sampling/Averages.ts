@@ -53,8 +53,11 @@ const labelsOf = <S extends string>({ likelihood, network }: Conditional<S>, bat
 /** `sum_n -log p(y_n|x_n)` of a block on the data's own labels. *Fails*: `TensorFailure` of a log-density of one's own. */
 const lossOf = (outputs: Outputs, labels: Labels): Result.Result<number, TensorFailure> =>
   attempt<TensorFailure>()(() => {
+    const { batch, likelihood, z } = outputs
+    const many = likelihood.many?.logProbabilities({ rows: batch.examples, y: labels.values, z })
+    if (many !== undefined) return many.reduce((sum, value) => sum - value, 0)
     let loss = 0
-    for (let n = 0; n < outputs.batch.examples; n++) {
+    for (let n = 0; n < batch.examples; n++) {
       const y = labels.values.subarray(n * labels.labelSize, (n + 1) * labels.labelSize)
       loss -= outputs.distribution(n).logProbability(y)
     }

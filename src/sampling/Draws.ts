@@ -14,7 +14,7 @@ import {
 } from "../Errors.ts"
 import type { Batch, Labels as OwnLabels } from "../model/Batch.ts"
 import type { Outputs } from "../model/Conditional.ts"
-import type { SampledLikelihood } from "../model/Likelihood.ts"
+import type { Many } from "../model/Likelihood.ts"
 import { attempt } from "../Options.ts"
 import { collapsed } from "./internal/collapse.ts"
 import { observed } from "./internal/observed.ts"
@@ -131,7 +131,7 @@ const scores = (
     if (wrong !== undefined) return Result.fail(wrong)
   }
   return attempt<ShapeMismatch | TensorFailure>()(() => {
-    const together = likelihood.scores && scoresTogether(outputs, likelihood.scores, used, labelOf)
+    const together = likelihood.many && scoresTogether(outputs, likelihood.many, used, labelOf)
     const out = new Float32Array(rows * size)
     for (const [i, row] of used.entries()) {
       const n = row % examples
@@ -147,10 +147,11 @@ const scores = (
 /** The scores of these rows in one call of a likelihood that takes many. */
 const scoresTogether = (
   { batch: { examples }, likelihood, size, z }: Outputs,
-  scoresOf: NonNullable<SampledLikelihood["scores"]>,
+  many: Many,
   rows: ReadonlyArray<number>,
   labelOf: (row: number) => Float64Array
 ): Float64Array => {
+  if (rows.length === 0) return new Float64Array(0)
   const labelSize = likelihood.labelSize(size)
   const y = new Float64Array(rows.length * labelSize)
   const at = new Float64Array(rows.length * size)
@@ -159,7 +160,7 @@ const scoresTogether = (
     y.set(labelOf(row), i * labelSize)
     at.set(z.subarray(n * size, (n + 1) * size), i * size)
   }
-  return scoresOf(y, at, rows.length)
+  return many.scores({ rows: rows.length, y, z: at })
 }
 
 const noColumns = (columns: number): InvalidArgument =>

@@ -2,28 +2,34 @@
  * Where tensors are computed: a service that owns the tfjs backend for its lifetime.
  *
  * Device, backend and kernels are one choice, because the pure operations of a Fisher need the same arithmetic after the
- * tensors are gone. Layers: `Device.wasm` (the default: npm alone, Node and browser), `Device.cpu` (plain JavaScript, for
- * tests), `Device.auto` (wasm where it can start). A bundler must serve the .wasm files of @tensorflow/tfjs-backend-wasm: see its
+ * tensors are gone. Layers: `Device.wasm` (npm alone, Node and browser), `Device.native` (a BLAS of this machine, several times
+ * faster), `Device.cpu` (plain JavaScript, for tests), `Device.auto` (the fastest of them that can start). A bundler must serve the .wasm files of @tensorflow/tfjs-backend-wasm: see its
  * `setWasmPaths`.
  *
  * tfjs keeps one current backend for the whole process. A stage makes its own backend current when it runs; when the Device is
  * released, the backend that was current before comes back.
  */
 import * as tf from "@tensorflow/tfjs"
-import { Context, Effect, Layer, type Scope } from "effect"
-import { DeviceUnavailable, type TensorFailure } from "../Errors.ts"
+import { Context, Effect, Layer, Schema, type Scope } from "effect"
+import { DeviceUnavailable, type InvalidArgument, type TensorFailure } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
+import { NoLibrary } from "../kernels/native/library.ts"
 import { reference } from "../kernels/reference.ts"
+import { decode, PositiveInt } from "../Options.ts"
 import { makeCurrent } from "./internal/current.ts"
+import { activateNative, nativeBackend } from "./internal/native.ts"
 import { failure, type Keep, runProgram } from "./internal/program.ts"
 import { activateWasm, startUnderWay, wasmBackend, wasmKernels } from "./internal/wasm.ts"
 
 export type { Keep } from "./internal/program.ts"
 
+/** `threads`: how many compute a product or a factorisation. */
+export const NativeOptions = Schema.Struct({ threads: PositiveInt })
+
 export class Device extends Context.Service<
   Device,
   {
-    /** `"wasm"`, `"cpu"`: for logs and reports. */
+    /** `"wasm"`, `"native"`, `"cpu"`: for logs and reports. */
     readonly name: string
     /** The arithmetic for typed arrays that goes with this device. */
     readonly kernels: Kernels
@@ -58,10 +64,38 @@ export class Device extends Context.Service<
     Effect.suspend(() => startWasm)
   )
 
-  /** wasm, or where that cannot start, cpu with a warning. One log line at level Debug says which it is. */
+  /**
+   * WebAssembly, with products and factorisations by a BLAS of this machine, several times faster: OpenBLAS, MKL or Accelerate, through the
+   * optional package koffi. Node alone, on one thread.
+   *
+   * *Fails*: `DeviceUnavailable`, which says what to install.
+   */
+  static readonly native: Layer.Layer<Device, DeviceUnavailable> = Layer.effect(
+    Device,
+    Effect.suspend(() => startNative(1))
+  )
+
+  /**
+   * native on several threads. They pay where nothing else runs: threads of a BLAS wait for each other by spinning.
+   *
+   * *Fails*: as `native`; `InvalidArgument` where `threads` is not a whole number of at least 1.
+   */
+  static readonly nativeWith = (
+    options: typeof NativeOptions.Type
+  ): Layer.Layer<Device, DeviceUnavailable | InvalidArgument> =>
+    Layer.effect(
+      Device,
+      Effect.flatMap(Effect.fromResult(decode(NativeOptions, options)), ({ threads }) => startNative(threads))
+    )
+
+  /**
+   * native, where koffi and a BLAS are there; else wasm; where that cannot start either, cpu with a warning. One log line at level Debug says
+   * which it is, and why not native.
+   */
   static readonly auto: Layer.Layer<Device, DeviceUnavailable> = Layer.effect(
     Device,
-    Effect.suspend(() => startWasm).pipe(
+    Effect.suspend(() => startNative(1)).pipe(
+      Effect.catch((error) => Effect.andThen(Effect.logDebug(error.message), startWasm)),
       Effect.catch((error) =>
         Effect.andThen(Effect.logWarning(`${error.message} Computing on cpu, many times slower.`), startCpu)
       ),
@@ -81,19 +115,23 @@ export const sumOf = <T extends tf.Tensor>(count: number, part: (index: number) 
   return sum
 }
 
+/** What a Device starts: its kernels, once its backend is registered. */
+type Activate = () => Promise<Kernels>
+
 const make = (
   name: string,
   backend: string,
-  activate: () => Promise<void>,
-  kernels: Kernels
+  activate: Activate,
+  remedy = "Provide Device.cpu, which needs nothing."
 ): Effect.Effect<typeof Device.Service, DeviceUnavailable, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({
       try: async () => {
         holders.enter()
         try {
-          await activate()
+          const kernels = await activate()
           if (!(await tf.setBackend(backend))) throw new Error(`tfjs did not start its backend ${backend}`)
+          return kernels
         } catch (cause) {
           await holders.leave()
           throw cause
@@ -102,14 +140,25 @@ const make = (
       catch: (cause) =>
         new DeviceUnavailable({
           device: name,
-          message: `The device ${name} cannot start: ${String(cause)}. Provide Device.cpu, which needs nothing.`
+          message: `The device ${name} cannot start: ${said(cause)}. ${remedy}`
         })
     }),
     () => Effect.promise(holders.leave)
-  ).pipe(Effect.as(Device.of({ name, kernels, compute: compute(backend), read: read(backend) })))
+  ).pipe(
+    Effect.map((kernels) => Device.of({ name, kernels, compute: compute(backend), read: read(backend) }))
+  )
 
-const startCpu = Effect.suspend(() => make("cpu", "cpu", () => Promise.resolve(), reference))
-const startWasm = Effect.suspend(() => make("wasm", wasmBackend, activateWasm, wasmKernels))
+const said = (cause: unknown): string => (cause instanceof NoLibrary ? cause.message : String(cause))
+
+const startCpu = Effect.suspend(() => make("cpu", "cpu", () => Promise.resolve(reference)))
+const startWasm = Effect.suspend(() =>
+  make("wasm", wasmBackend, async () => {
+    await activateWasm()
+    return wasmKernels
+  })
+)
+const startNative = (threads: number) =>
+  make("native", nativeBackend, () => activateNative(threads), "Or provide Device.wasm, which needs nothing.")
 
 /** Who found which backend: the first Device that comes remembers the user's, and the last that goes brings it back. */
 const holders = (() => {

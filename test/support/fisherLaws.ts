@@ -1,7 +1,7 @@
 /** What the laws of a Fisher measure. */
 import { Effect, Result } from "effect"
 import { blockSums } from "../../src/fisher/Estimate.ts"
-import { Accumulator, Conditional, Damping, Fisher, Params, Structure } from "../../src/index.ts"
+import { Accumulator, Conditional, Damping, Fisher, Params, Structure, Tangent } from "../../src/index.ts"
 import { reference } from "../../src/kernels/reference.ts"
 import type { Case } from "../oracle/cases.ts"
 import { kl } from "../oracle/fisher.ts"
@@ -51,13 +51,12 @@ export const klOrder = async (c: Case): Promise<(factor: number) => number> => {
 
 /** Product, form, trace, norm and diagonal against `times` those of the matrix written out. */
 export const operationErrors = (
-  c: Case,
   fisher: Fisher.Fisher<string, Common>,
   times: number
 ): ReadonlyArray<number> => {
-  const unit = size(c.net) * eps32
   const matrix = rows(Fisher.toDense(fisher))
-  const v = subject(c).tangent(generator(6).normals(size(c.net)))
+  const unit = matrix.length * eps32
+  const v = Tangent.make(fisher.space, Array.from(generator(6).normals(matrix.length)))
   const product = matvec(matrix, v.values).map((value) => times * value)
   const form = Result.getOrThrow(Fisher.quadraticForm(fisher, v))
   return [

@@ -19,6 +19,7 @@ import {
   type Matrix,
   matvec,
   meanMatrix,
+  norm,
   type Rows,
   scale,
   slope,
@@ -27,7 +28,7 @@ import {
 } from "../oracle/linear.ts"
 import { generator } from "../oracle/random.ts"
 import { type GraphCase, outputsAt, paramsOf, predictions } from "./graphLaws.ts"
-import { dyadic } from "./measure.ts"
+import { dyadic, eps32 } from "./measure.ts"
 import { rows, runWith } from "./subject.ts"
 
 /** A likelihood of the oracle and of the library, with columns s_k such that Lambda = sum_k s_k s_k^T. */
@@ -146,53 +147,84 @@ const symmetric = (c: GraphCase, z: Vector, other: Vector): number => {
   }, 0)
 }
 
-/** The order in |d| of the remainders, each direction with the sign that its own has at the longest step: rounding has either. */
-const orderOf = (remainder: (v: number, i: number) => number): number =>
-  slope(
-    fractions,
-    fractions.map((_, i) =>
-      Array.from({ length: directions }, (_, v) => Math.sign(remainder(v, 0)) * remainder(v, i)).reduce(
-        (sum, value) => sum + value,
-        0
-      )
-    )
-  )
+/** theta -+ d / 2 for every fraction of d / 2. */
+const ends = ({ theta }: GraphCase, half: Vector): Matrix =>
+  fractions.flatMap((t) => [axpy(theta, -t, half), axpy(theta, t, half)])
+
+/** The remainders at every fraction of a direction, for z at its ends. */
+const remaindersOf =
+  (c: GraphCase, F: Matrix, half: Vector, zs: Matrix) =>
+  (factor: number): ReadonlyArray<number> => {
+    const form = 4 * dot(half, matvec(F, half))
+    return fractions.map((t, i) => symmetric(c, zs[2 * i]!, zs[2 * i + 1]!) - factor * t ** 2 * form)
+  }
+
+/** Whether the remainders are of one sign and their order is 4 within 0.03 from each fraction to the next. */
+const isQuartic = (remainders: ReadonlyArray<number>): boolean =>
+  remainders.slice(1).every((value, i) => {
+    const ratio = value / remainders[i]!
+    return ratio > 0 && Math.abs(Math.log(ratio) / Math.log(fractions[i + 1]! / fractions[i]!) - 4) <= 0.03
+  })
+
+/** What an F off by 5 % is, away from the sign of the remainder: so that it adds a term of order 2, and takes none away. */
+const wrongFactor = (sign: number): number => 1 - 0.05 * sign
+
+interface Quartic {
+  readonly half: Vector
+  /** Of its remainder. */
+  readonly sign: number
+}
 
 /**
- * L3: the order in |d| of KL(a || b) + KL(b || a) - factor d^T F d with a, b = theta -+ d / 2, for a categorical: as far out as the order
- * is 4 within 0.03 in exact arithmetic. The divergences are float64 sums over the device's float32 logits.
+ * A direction as long as the order of its remainder is 4 within 0.03 in exact arithmetic, that of a wrong F is not within 0.3, and the
+ * shortest is over the rounding of z and of F: 20 times what eps in z makes of it, and 1e-4 of d^T F d.
+ */
+const quarticDirection = (c: GraphCase, exact: Matrix, unit: Vector): Quartic | undefined => {
+  const rounding = 20 * eps32 * norm(outputsAt(c, c.theta))
+  for (let length = 2; length > 0.1; length *= 0.7) {
+    const half = dyadic(
+      Array.from(unit, (entry) => length * entry),
+      12
+    )
+    const zs = ends(c, half).map((theta) => outputsAt(c, theta))
+    const remainders = remaindersOf(c, exact, half, zs)
+    const least = remainders(1).at(-1)!
+    const form = 4 * fractions.at(-1)! ** 2 * dot(half, matvec(exact, half))
+    if (Math.abs(least) < Math.max(rounding * Math.sqrt(form), 1e-4 * form)) return undefined
+    const sign = Math.sign(least)
+    const wrong = Math.abs(slope(fractions, remainders(wrongFactor(sign))) - 4)
+    if (isQuartic(remainders(1)) && wrong >= 0.3) return { half, sign }
+  }
+  return undefined
+}
+
+/**
+ * L3: the order in |d| of KL(a || b) + KL(b || a) - d^T F d with a, b = theta -+ d / 2, for a categorical, and that with a wrong F. The
+ * divergences are float64 sums over the device's float32 logits. The remainders of 6 directions, all of one sign, are summed.
  */
 export const klOrders = async (c: GraphCase, exact: Matrix, library: Matrix) => {
-  const random = generator(2)
-  const units = Array.from({ length: directions }, () => random.direction(c.theta.length))
-  const ends = (halves: Matrix): Matrix =>
-    halves.flatMap((v) => fractions.flatMap((t) => [axpy(c.theta, -t, v), axpy(c.theta, t, v)]))
-  const remainderOf = (zs: Matrix, halves: Matrix, F: Matrix) => {
-    const forms = halves.map((v) => 4 * dot(v, matvec(F, v)))
-    const divergences = halves.map((_, v) =>
-      fractions.map((_, i) => {
-        const at = 2 * (v * fractions.length + i)
-        return symmetric(c, zs[at]!, zs[at + 1]!)
-      })
-    )
-    return (factor: number) =>
-      orderOf((v, i) => divergences[v]![i]! - factor * fractions[i]! ** 2 * forms[v]!)
+  const random = generator(4)
+  const found: Array<Quartic> = []
+  for (let attempt = 0; found.length < directions; attempt++) {
+    if (attempt === 400) throw new RangeError("too few directions whose remainder has order 4 over rounding")
+    const next = quarticDirection(c, exact, random.direction(c.theta.length))
+    if (next !== undefined && (found.length === 0 || next.sign === found[0]!.sign)) found.push(next)
   }
-  for (let length = 2; length > 0.05; length *= 0.7) {
-    const halves = units.map((unit) =>
-      dyadic(
-        unit.map((entry) => length * entry),
-        12
-      )
+  const zs = await runGraph(c)(
+    predictions(
+      c,
+      found.flatMap(({ half }) => ends(c, half))
     )
-    const inExact = remainderOf(
-      ends(halves).map((theta) => outputsAt(c, theta)),
-      halves,
-      exact
+  )
+  const each = 2 * fractions.length
+  const order = (factor: number): number => {
+    const all = found.map(({ half }, v) =>
+      remaindersOf(c, library, half, zs.slice(v * each, (v + 1) * each))(factor)
     )
-    if (Math.abs(inExact(1) - 4) > 0.03) continue
-    const zs = await runGraph(c)(predictions(c, ends(halves)))
-    return remainderOf(zs, halves, library)
+    return slope(
+      fractions,
+      fractions.map((_, i) => all.reduce((sum, own) => sum + own[i]!, 0))
+    )
   }
-  throw new RangeError("the remainder of the divergence has no order 4 at any length")
+  return { order: order(1), wrong: order(wrongFactor(found[0]!.sign)) }
 }

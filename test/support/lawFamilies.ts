@@ -327,8 +327,7 @@ const positions = (observed: ReadonlyArray<number>): LawFamily => {
 /** Gamma of shape 5/2 as one's own, z the logarithms of the means: log p and its score of plain numbers, and closed forms. */
 const ownGamma = Likelihood.fromLogDensity({
   name: "own gamma",
-  labelSize: 2,
-  outputs: 2,
+  labelSize: (outputs) => outputs,
   holds: (y) => Array.from(y).every((v) => v > 0 && Number.isFinite(v)),
   logDensity: (y, z) =>
     sumOver(
@@ -343,8 +342,9 @@ const ownGamma = Likelihood.fromLogDensity({
   score: (y, z) => Array.from(z, (v, c) => 2.5 * (y[c]! * Math.exp(-v) - 1)),
   sample: (z, uniform) => Array.from(z, (v) => (Math.exp(v) / 2.5) * Distributions.gamma(uniform(), 2.5)),
   closedForms: {
-    columns: 2,
-    factor: () => [Math.sqrt(2.5), 0, 0, Math.sqrt(2.5)],
+    columns: (outputs) => outputs,
+    factor: (z) =>
+      Array.from({ length: z.length ** 2 }, (_, i) => (i % (z.length + 1) === 0 ? Math.sqrt(2.5) : 0)),
     klDivergence: (z, other) =>
       sumOver(z, (v, c) => {
         const d = v - other[c]!

@@ -1,8 +1,7 @@
 /** Functions of one's own for the laws: one that layers express too, and one that they do not, with its derivatives by hand. */
 import * as tf from "@tensorflow/tfjs"
 import { Effect } from "effect"
-import { Conditional, Device, Likelihood, Network, type Params, type Sampler, Score, Tangent } from "../../src/index.ts"
-import type { Layer } from "effect"
+import { Conditional, Device, Likelihood, Network, type Params, Score, Tangent } from "../../src/index.ts"
 import { congruence, identity, type Matrix, matvec, type Rows, scale, tabulate, type Vector } from "../oracle/linear.ts"
 import { generator } from "../oracle/random.ts"
 import { dyadic } from "./measure.ts"
@@ -118,7 +117,7 @@ export const mapsOf = <S extends string>(
         scores.layers.map((layer) => keep(Score.gradients(layer, 0, columns)))
       )
       const parts = yield* device.read("gradients", written)
-      const rows = Array.from({ length: columns * X.length }, (_, row) =>
+      const rows: ReadonlyArray<Vector> = Array.from({ length: columns * X.length }, (_, row) =>
         Float64Array.from(
           scores.layers.flatMap(({ block }, i) => {
             const size = block.rows * block.columns
@@ -133,5 +132,3 @@ export const mapsOf = <S extends string>(
       }
     })
   )
-
-export type AnySampler = Layer.Layer<Sampler, unknown>

@@ -33,16 +33,24 @@ export const definiteMatrices = (fisher: Any): ReadonlyArray<Float32Array> => [
 
 const stored = (fisher: Any): ReadonlyArray<Float32Array> => {
   const { means, space, structure } = fisher
-  switch (structure.name) {
+  const single = space.blocks.length === 1
+  switch (single ? structure.name : structure.name.replace(/^e?kfac.*/, "by blocks")) {
     case "dense":
     case "blockDiagonal":
     case "kfac":
+    case "kfacReduce":
       return means
     case "diagonal":
     case "ekfac":
+    case "ekfacReduce":
       return means.flatMap((mean) => Array.from(mean, (value) => Float32Array.of(value)))
     case "quasiDiagonal":
       return couplings(fisher)
+    case "unitwise":
+      return means.flatMap((mean, i) => {
+        const { columns, rows } = space.blocks[i]!
+        return Array.from({ length: columns }, (_, o) => mean.slice(o * rows ** 2, (o + 1) * rows ** 2))
+      })
     // Rows are any numbers: what is made of them is what counts.
     case "gram":
       return []

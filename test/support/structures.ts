@@ -26,7 +26,8 @@ export const structures: Readonly<Record<string, Structure.Structure<Common>>> =
   diagonal: Structure.diagonal,
   quasiDiagonal: Structure.quasiDiagonal,
   kfac: Structure.kfac,
-  gram: Structure.gram
+  gram: Structure.gram,
+  unitwise: Structure.unitwise
 }
 
 /** All of them. */
@@ -63,6 +64,7 @@ export const spectralOf = (layers: number): Readonly<Record<string, Structure.An
   kfac: Structure.kfac,
   ekfac: Structure.ekfac,
   gram: Structure.gram,
+  unitwise: Structure.unitwise,
   mixed: mixture<Spectral>(layers, [Structure.kfac, Structure.gram, Structure.dense]),
   "mixed, two passes": mixture<Spectral>(layers, [
     Structure.ekfac,
@@ -70,6 +72,12 @@ export const spectralOf = (layers: number): Readonly<Record<string, Structure.An
     Structure.blockDiagonal
   ])
 })
+
+/** What takes shared positions for one: of networks without them it is K-FAC and EKFAC themselves. */
+export const sharing: Readonly<Record<string, Structure.AnyStructure<Spectral>>> = {
+  kfacReduce: Structure.kfacReduce,
+  ekfacReduce: Structure.ekfacReduce
+}
 
 /** What a K-FAC Fisher stores, layer by layer. */
 export const factorsOf = (

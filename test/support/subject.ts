@@ -55,10 +55,16 @@ export const subject = ({ X, Y, likelihood, net, theta }: Case) => {
   }
 }
 
+/** Whether there is a BLAS, and koffi to reach it. */
+export const hasNative: boolean = await Effect.runPromise(
+  Effect.isSuccess(Effect.provide(Effect.void, Device.native))
+)
+
 /** The devices that every law runs on. */
 export const devices: Readonly<Record<string, Layer.Layer<Device, unknown>>> = {
   cpu: Device.cpu,
-  wasm: Device.wasm
+  wasm: Device.wasm,
+  ...(hasNative && { native: Device.native })
 }
 
 /** A flat square matrix as rows. */

@@ -22,7 +22,7 @@ export const merged = (kind: MergeKind, what: string, graph: Graph, inputs: Read
     throw new InvalidArgument({
       argument: "inputs",
       value: given,
-      message: `${what} merges values of the network and was given ${given}. Give an array of two or more.`
+      message: `inputs of ${what} is ${given}. Give an array of two values of the network or more.`
     })
   }
   return graph.merge(kind, () => kinds[kind](requireFitting(kind, what, inputs)), inputs)

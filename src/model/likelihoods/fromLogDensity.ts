@@ -12,17 +12,20 @@ import { Schema } from "effect"
 import { InvalidLabel, ShapeMismatch } from "../../Errors.ts"
 import { decodeOrThrow, PositiveInt, shown } from "../../Options.ts"
 import { gradientsOf, type RowFunction, valuesOf } from "../../tensor/RowFunction.ts"
-import type { Distribution, Likelihood, SampledDistribution, SampledLikelihood } from "../Likelihood.ts"
+import type { Distribution, Likelihood, Many, SampledDistribution, SampledLikelihood } from "../Likelihood.ts"
+
+/** A number, or one for each number of outputs. */
+type Size = number | ((outputs: number) => number)
 
 interface Own {
   /** With every parameter: it tells sums of one likelihood from those of another. */
   readonly name: string
-  /** How many numbers a y is. */
-  readonly labelSize: number
+  /** How many numbers a y is; by the number of outputs if they may be any. */
+  readonly labelSize: Size
   /** How many outputs a network needs; any number unless said. */
   readonly outputs?: number
   /** How many different y there are; `Infinity`, a density, unless said. */
-  readonly support?: number
+  readonly support?: Size
   /** Whether y is one that can be drawn; every finite y unless said. */
   readonly holds?: (y: ArrayLike<number>) => boolean
   /** A y from uniform numbers in (0, 1): as many calls of `uniform` as it needs. */
@@ -49,7 +52,7 @@ export type LogDensityOptions = Differentiated | Scored
 /** What makes a likelihood one of closed forms. */
 export interface ClosedForms {
   /** How many columns the factor has. */
-  readonly columns: number
+  readonly columns: Size
   /** S with S S^T = E_y[score score^T], column after column: `[columns, C]`. */
   readonly factor: (z: Float64Array) => ArrayLike<number>
   /** KL(p(.|z) || p(.|other)), in nats. */
@@ -62,17 +65,24 @@ const Callable = Schema.Unknown.check(
 
 export const FromLogDensityOptions = Schema.Struct({
   name: Schema.NonEmptyString,
-  labelSize: PositiveInt,
+  labelSize: Schema.Union([PositiveInt, Callable]),
   outputs: Schema.optionalKey(PositiveInt),
   support: Schema.optionalKey(
-    Schema.Number.check(Schema.makeFilter((n) => n >= 1 || "Give a number of at least 1, or Infinity."))
+    Schema.Union([
+      Schema.Number.check(Schema.makeFilter((n) => n >= 1 || "Give a number of at least 1, or Infinity.")),
+      Callable
+    ])
   ),
   holds: Schema.optionalKey(Callable),
   sample: Callable,
   logDensity: Callable,
   score: Schema.optionalKey(Callable),
   closedForms: Schema.optionalKey(
-    Schema.Struct({ columns: PositiveInt, factor: Callable, klDivergence: Callable })
+    Schema.Struct({
+      columns: Schema.Union([PositiveInt, Callable]),
+      factor: Callable,
+      klDivergence: Callable
+    })
   )
 })
 
@@ -89,9 +99,11 @@ const numbers = (name: string, what: string, values: ArrayLike<number>, due: num
   })
 }
 
+const sizeOf = (size: Size, outputs: number): number => (typeof size === "number" ? size : size(outputs))
+
 /** Log-density and score of one y, and the scores of many where they are had at once. */
 const evaluation = (options: LogDensityOptions) => {
-  const { labelSize, name } = options
+  const { name } = options
   if (options.score !== undefined) {
     const { logDensity, score } = options
     return {
@@ -100,29 +112,26 @@ const evaluation = (options: LogDensityOptions) => {
     }
   }
   const { logDensity } = options
-  const one = (y: ArrayLike<number>, z: Float64Array) => ({
-    rows: 1,
-    y: numbers(name, "label", y, labelSize),
-    z
-  })
-  const scores = (y: ArrayLike<number>, z: ArrayLike<number>, rows: number): Float64Array =>
-    Float64Array.from(gradientsOf(`score of ${name}`, logDensity, { rows, y, z }))
+  const many: Many = {
+    logProbabilities: (rows) => Float64Array.from(valuesOf(`log-density of ${name}`, logDensity, rows)),
+    scores: (rows) => Float64Array.from(gradientsOf(`score of ${name}`, logDensity, rows))
+  }
   return {
-    logProbability: (y: ArrayLike<number>, z: Float64Array) =>
-      valuesOf(`log-density of ${name}`, logDensity, one(y, z))[0]!,
-    score: (y: ArrayLike<number>, z: Float64Array) => scores(one(y, z).y, z, 1),
-    scores
+    logProbability: (y: ArrayLike<number>, z: Float64Array) => many.logProbabilities({ rows: 1, y, z })[0]!,
+    score: (y: ArrayLike<number>, z: Float64Array) => many.scores({ rows: 1, y, z }),
+    many
   }
 }
 
 const closed = (name: string, { columns, factor, klDivergence }: ClosedForms, z: Float64Array) => {
-  const columnsAt = () => numbers(name, "factor", factor(z), columns * z.length)
+  const count = sizeOf(columns, z.length)
+  const columnsAt = () => numbers(name, "factor", factor(z), count * z.length)
   return {
     factor: columnsAt,
     fisher: () => {
       const size = z.length
       const [s, lambda] = [columnsAt(), new Float64Array(size * size)]
-      for (let k = 0; k < columns; k++) {
+      for (let k = 0; k < count; k++) {
         for (let i = 0; i < size; i++) {
           for (let j = 0; j < size; j++) lambda[i * size + j]! += s[k * size + i]! * s[k * size + j]!
         }
@@ -144,26 +153,26 @@ const make = (options: FromLogDensityOptions): SampledLikelihood => {
     sample,
     support = Number.POSITIVE_INFINITY
   } = options
-  const { logProbability, score, ...together } = evaluation(options)
+  const { logProbability, score, ...others } = evaluation(options)
   const at = (outputs: ArrayLike<number>): SampledDistribution | Distribution => {
     const z = Float64Array.from(outputs)
     return {
       logProbability: (y) => logProbability(y, z),
       score: (y) => score(y, z),
-      sample: (uniform) => numbers(name, "sample", sample(z, uniform), labelSize),
+      sample: (uniform) => numbers(name, "sample", sample(z, uniform), sizeOf(labelSize, z.length)),
       ...(closedForms && closed(name, closedForms, z))
     }
   }
   return {
     name,
-    labelSize: () => labelSize,
-    support: () => support,
+    labelSize: (outputs) => sizeOf(labelSize, outputs),
+    support: (outputs) => sizeOf(support, outputs),
     misfit: (outputs) =>
       due === undefined || outputs === due ? undefined : wrongOutputs(name, due, outputs),
     invalid: (y, _, example) => (holds(y) ? undefined : wrongLabel(name, example, y)),
     at,
-    ...together,
-    ...(closedForms && { columns: () => closedForms.columns })
+    ...others,
+    ...(closedForms && { columns: (outputs: number) => sizeOf(closedForms.columns, outputs) })
   }
 }
 
@@ -171,8 +180,8 @@ const make = (options: FromLogDensityOptions): SampledLikelihood => {
  * A likelihood from a log-density and a rule to draw from it; with `closedForms` every sampler works with it.
  *
  * *Math*: the score is grad_z log p(y|z), with `score` or by reverse-mode differentiation of `logDensity`. *Cost*: the scores of a block
- * with all its draws are one tensor program; the loss, and scores inside `product` or `positions`, are one program for each y, of 0.2 to
- * 0.5 ms. *Throws*: `InvalidArgument`.
+ * with all its draws are one tensor program, and so are its losses; inside `product` or `positions` there is one for each y, of some 0.3
+ * ms. *Throws*: `InvalidArgument`.
  */
 export const fromLogDensity = make as {
   (options: Scored & { readonly closedForms: ClosedForms }): Likelihood

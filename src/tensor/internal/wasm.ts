@@ -46,20 +46,24 @@ const start = async (): Promise<void> => {
 const register = async (): Promise<void> => {
   if (!(await tf.setBackend("wasm"))) throw new Error("tfjs's wasm backend did not start")
   const instance = tf.backend()
-  tf.copyRegisteredKernels("wasm", wasmBackend)
-  replaceKernel("BatchMatMul", matMul)
-  replaceKernel("_FusedMatMul", fusedMatMul)
-  for (const [name, kernel] of Object.entries(copyKernels)) replaceKernel(name, kernel)
-  tf.registerBackend(wasmBackend, () => instance, 0)
+  registerAs(wasmBackend, instance, matMul)
+}
+
+/** Registers tfjs's wasm instance under a name of ours, with this product for its own. */
+export const registerAs = (backendName: string, instance: tf.KernelBackend, product: tf.KernelFunc): void => {
+  tf.copyRegisteredKernels("wasm", backendName)
+  const replace = (kernelName: string, kernelFunc: tf.KernelFunc): void => {
+    const shipped = tf.getKernel(kernelName, backendName)
+    tf.unregisterKernel(kernelName, backendName)
+    tf.registerKernel({ ...shipped, kernelName, backendName, kernelFunc })
+  }
+  replace("BatchMatMul", product)
+  replace("_FusedMatMul", fused(product))
+  for (const [name, kernel] of Object.entries(copyKernels)) replace(name, kernel)
+  tf.registerBackend(backendName, () => instance, 0)
 }
 
 type KernelParams = Parameters<tf.KernelFunc>[0]
-
-const replaceKernel = (kernelName: string, kernelFunc: tf.KernelFunc): void => {
-  const shipped = tf.getKernel(kernelName, wasmBackend)
-  tf.unregisterKernel(kernelName, wasmBackend)
-  tf.registerKernel({ ...shipped, kernelName, backendName: wasmBackend, kernelFunc })
-}
 
 const runKernel = (
   kernelName: string,
@@ -70,7 +74,7 @@ const runKernel = (
 ): tf.TensorInfo =>
   tf.getKernel(kernelName, backendName).kernelFunc({ inputs, backend, attrs }) as tf.TensorInfo
 
-const free = (backend: KernelParams["backend"], ...tensors: ReadonlyArray<tf.TensorInfo>): void => {
+export const free = (backend: KernelParams["backend"], ...tensors: ReadonlyArray<tf.TensorInfo>): void => {
   for (const { dataId } of tensors) (backend as tf.KernelBackend).disposeData(dataId)
 }
 
@@ -95,8 +99,8 @@ const matMul: tf.KernelFunc = ({ inputs, backend, attrs }) => {
 }
 
 /** A view of a tensor's numbers on the wasm heap, valid until the next allocation. */
-interface WasmBackend {
-  readonly typedArrayFromHeap: (tensor: tf.TensorInfo) => ArrayLike<number>
+export interface WasmBackend {
+  readonly typedArrayFromHeap: (tensor: tf.TensorInfo) => Float32Array
 }
 
 /**
@@ -112,9 +116,9 @@ const requireProduct = (
   const k = a.shape.at(-1)!
   const n = b.shape.at(-1)!
   const [left, right, product] = [a, b, out].map((tensor) => backend.typedArrayFromHeap(tensor)) as [
-    ArrayLike<number>,
-    ArrayLike<number>,
-    ArrayLike<number>
+    Float32Array,
+    Float32Array,
+    Float32Array
   ]
   if (product.length === 0 || k === 0) return
   let due = 0
@@ -142,27 +146,29 @@ const activationKernels: Readonly<Record<string, string>> = {
   prelu: "Prelu"
 }
 
-const fusedMatMul: tf.KernelFunc = ({ inputs, backend, attrs }) => {
-  const activation = attrs?.["activation"] as string | null | undefined
-  const product = matMul({ inputs, backend, attrs: attrs ?? {} }) as tf.TensorInfo
-  const replaceBy = (previous: tf.TensorInfo, next: tf.TensorInfo): tf.TensorInfo => {
-    free(backend, previous)
-    return next
+/** The fused product, taken apart: the product, the bias, then the activation. */
+const fused =
+  (matMul: tf.KernelFunc): tf.KernelFunc =>
+  ({ inputs, backend, attrs }) => {
+    const activation = attrs?.["activation"] as string | null | undefined
+    const product = matMul({ inputs, backend, attrs: attrs ?? {} }) as tf.TensorInfo
+    const replaceBy = (previous: tf.TensorInfo, next: tf.TensorInfo): tf.TensorInfo => {
+      free(backend, previous)
+      return next
+    }
+    const biased = inputs["bias"]
+      ? replaceBy(product, runKernel("Add", backend, { a: product, b: inputs["bias"] }))
+      : product
+    if (!activation || activation === "linear") return biased
+    const kernel = activationKernels[activation]
+    if (kernel === undefined) throw new Error(`fused activation ${activation} is not supported`)
+    const operands =
+      kernel === "Prelu" ? { x: biased, alpha: inputs["preluActivationWeights"]! } : { x: biased }
+    return replaceBy(
+      biased,
+      runKernel(kernel, backend, operands, { alpha: attrs?.["leakyreluAlpha"] as number })
+    )
   }
-  const biased = inputs["bias"]
-    ? replaceBy(product, runKernel("Add", backend, { a: product, b: inputs["bias"] }))
-    : product
-  if (!activation || activation === "linear") return biased
-  const kernel = activationKernels[activation]
-  if (kernel === undefined)
-    throw new Error(`fused activation ${activation} is not supported on ${wasmBackend}`)
-  const operands =
-    kernel === "Prelu" ? { x: biased, alpha: inputs["preluActivationWeights"]! } : { x: biased }
-  return replaceBy(
-    biased,
-    runKernel(kernel, backend, operands, { alpha: attrs?.["leakyreluAlpha"] as number })
-  )
-}
 
 /** Below this many multiplications the copies to and from the wasm heap cost more than they save. */
 const worthCopying = 2 ** 18

@@ -140,7 +140,7 @@ export const convolutions: Readonly<Record<string, LayerNet>> = {
       N.depthwiseConv2d({ kernel: 2, bias: false })
     ]
   ),
-  "conv2dTranspose with strides, paddings and no bias": chained(
+  "conv2dTranspose with strides, and padding": chained(
     { height: 2, width: 3, channels: 2 },
     [
       {
@@ -149,15 +149,13 @@ export const convolutions: Readonly<Record<string, LayerNet>> = {
         kernel: [3, 2],
         stride: [2, 1],
         padding: [
-          [1, 0],
+          [2, 1],
           [0, 1]
         ],
         outputPadding: [1, 0]
       },
       tanh,
-      { kind: "conv2d", filters: 2, kernel: [3, 2], stride: [2, 1] },
-      tanh,
-      { kind: "conv2dTranspose", filters: 2, kernel: [1, 2], bias: false }
+      { kind: "conv2d", filters: 2, kernel: [3, 2] }
     ],
     (N) => [
       N.conv2dTranspose({
@@ -165,19 +163,34 @@ export const convolutions: Readonly<Record<string, LayerNet>> = {
         kernel: [3, 2],
         stride: [2, 1],
         padding: [
-          [1, 0],
+          [2, 1],
           [0, 1]
         ],
         outputPadding: [1, 0]
       }),
       N.tanh,
-      N.conv2d({ filters: 2, kernel: [3, 2], stride: [2, 1] }),
-      N.tanh,
-      N.conv2dTranspose({ filters: 2, kernel: [1, 2], bias: false })
+      N.conv2d({ filters: 2, kernel: [3, 2] })
+    ],
+    [
+      [
+        {
+          kind: "conv2dTranspose",
+          filters: 3,
+          kernel: [3, 2],
+          stride: [2, 1],
+          padding: [
+            [1, 2],
+            [0, 1]
+          ],
+          outputPadding: [1, 0]
+        },
+        tanh,
+        { kind: "conv2d", filters: 2, kernel: [3, 2] }
+      ]
     ]
   ),
-  'conv2dTranspose, "same" with a kernel over the stride and under it': chained(
-    { height: 2, width: 3, channels: 2 },
+  'conv2dTranspose, "same" with a kernel over the stride and under it, no bias': chained(
+    { height: 3, width: 2, channels: 2 },
     [
       { kind: "conv2d", filters: 4, kernel: [1, 1] },
       tanh,
@@ -185,41 +198,23 @@ export const convolutions: Readonly<Record<string, LayerNet>> = {
         kind: "conv2dTranspose",
         filters: 3,
         kernel: [3, 1],
-        stride: [2, 3],
+        stride: [1, 2],
         padding: [
-          [0, 1],
+          [1, 1],
           [0, 0]
         ],
-        outputPadding: [0, 2]
+        outputPadding: [0, 1],
+        bias: false
       },
       tanh,
-      { kind: "conv2d", filters: 2, kernel: [2, 2], stride: [2, 5] }
+      { kind: "conv2d", filters: 2, kernel: [2, 1], stride: [1, 3] }
     ],
     (N) => [
       N.conv2d({ filters: 4, kernel: 1 }),
       N.tanh,
-      N.conv2dTranspose({ filters: 3, kernel: [3, 1], stride: [2, 3], padding: "same" }),
+      N.conv2dTranspose({ filters: 3, kernel: [3, 1], stride: [1, 2], padding: "same", bias: false }),
       N.tanh,
-      N.conv2d({ filters: 2, kernel: 2, stride: [2, 5] })
-    ],
-    [
-      [
-        { kind: "conv2d", filters: 4, kernel: [1, 1] },
-        tanh,
-        {
-          kind: "conv2dTranspose",
-          filters: 3,
-          kernel: [3, 1],
-          stride: [2, 3],
-          padding: [
-            [1, 0],
-            [0, 0]
-          ],
-          outputPadding: [0, 2]
-        },
-        tanh,
-        { kind: "conv2d", filters: 2, kernel: [2, 2], stride: [2, 5] }
-      ]
+      N.conv2d({ filters: 2, kernel: [2, 1], stride: [1, 3] })
     ]
   )
 }

@@ -56,18 +56,18 @@ export const pools: Readonly<Record<string, LayerNet>> = {
     ]
   ),
   "averagePool2d, which leaves pixels out": chained(
-    { height: 4, width: 6, channels: 2 },
+    { height: 5, width: 4, channels: 2 },
     [
-      { kind: "conv2d", filters: 3, kernel: [1, 2] },
+      { kind: "conv2d", filters: 3, kernel: [2, 2] },
       tanh,
       { kind: "averagePool2d", size: [3, 2] },
-      { kind: "conv2d", filters: 2, kernel: [1, 2] }
+      { kind: "conv2d", filters: 2, kernel: [1, 1] }
     ],
     (N) => [
-      N.conv2d({ filters: 3, kernel: [1, 2] }),
+      N.conv2d({ filters: 3, kernel: 2 }),
       N.tanh,
       N.averagePool2d({ size: [3, 2] }),
-      N.conv2d({ filters: 2, kernel: [1, 2] })
+      N.conv2d({ filters: 2, kernel: 1 })
     ]
   ),
   "averagePool2d in windows that overlap, with padding": chained(
@@ -86,10 +86,10 @@ export const pools: Readonly<Record<string, LayerNet>> = {
     ]
   ),
   "maxPool1d and averagePool1d, same and valid": chained(
-    { length: 9, channels: 2 },
+    { length: 6, channels: 2 },
     [
       dense(3),
-      { kind: "maxPool1d", size: 3, stride: 2, padding: [1, 1] },
+      { kind: "maxPool1d", size: 3, stride: 2, padding: [0, 1] },
       tanh,
       dense(4),
       { kind: "averagePool1d", size: 2, stride: 1, padding: [0, 1] },

@@ -1,0 +1,152 @@
+/**
+ * The dense arithmetic through a BLAS with LAPACK of this machine.
+ *
+ * LAPACK's matrices are column-major, ours row-major: a symmetric matrix is the same either way, with its triangles exchanged, and the
+ * Cholesky factor L of ours is LAPACK's U.
+ *
+ * *Source*: Anderson et al. 1999, LAPACK Users' Guide (potrf, potri, syevd).
+ */
+import type { Gemm, Kernels, Real } from "./Kernels.ts"
+import type { Library } from "./native/library.ts"
+import { requireLength, requireSizes } from "./reference/require.ts"
+import { reference } from "./reference.ts"
+
+const rowMajor = 101
+const plain = 111
+const transposed = 112
+const lower = 122
+const left = 141
+const nonUnit = 131
+
+const one = (value: number): Int32Array => Int32Array.of(value)
+
+const single = (arrays: ReadonlyArray<Real>): arrays is ReadonlyArray<Float32Array> =>
+  arrays.every((array) => array instanceof Float32Array)
+
+const double = (arrays: ReadonlyArray<Real>): arrays is ReadonlyArray<Float64Array> =>
+  arrays.every((array) => array instanceof Float64Array)
+
+/** The kernels of a library. Operands of two precisions, which it has no routine for, go to the reference. */
+export const native = (library: Library): Kernels => ({
+  name: `native (${library.name})`,
+  gemm: (p) => gemm(library, p),
+  syrk: ({ a, n, out, rows }) => {
+    requireSizes("syrk", { rows, n })
+    requireLength("syrk", "a", a, rows * n)
+    requireLength("syrk", "out", out, n * n)
+    if (rows === 0 || n === 0) return void out.fill(0, 0, n * n)
+    if (a instanceof Float32Array && out instanceof Float32Array) {
+      library.ssyrk(rowMajor, lower, transposed, n, rows, 1, a, n, 0, out, n)
+    } else if (a instanceof Float64Array && out instanceof Float64Array) {
+      library.dsyrk(rowMajor, lower, transposed, n, rows, 1, a, n, 0, out, n)
+    } else return reference.syrk({ a, n, out, rows })
+    mirror(n, out)
+  },
+  cholesky: ({ a, n }) => {
+    requireSizes("cholesky", { n })
+    requireLength("cholesky", "a", a, n * n)
+    if (n === 0) return -1
+    library.dpotrf("U", one(n), a, one(n), new Int32Array(1))
+    // A pivot that is NaN or infinite does not stop every library, and stays where it was met.
+    for (let i = 0; i < n; i++) {
+      const pivot = a[i * n + i]!
+      if (!(pivot > 0 && pivot < Number.POSITIVE_INFINITY)) return i
+    }
+    for (let i = 0; i < n; i++) a.fill(0, i * n + i + 1, (i + 1) * n)
+    return -1
+  },
+  choleskySolve: ({ b, columns, l, n }) => {
+    requireSizes("choleskySolve", { n, columns })
+    requireLength("choleskySolve", "l", l, n * n)
+    requireLength("choleskySolve", "b", b, n * columns)
+    if (n === 0 || columns === 0) return
+    library.dtrsm(rowMajor, left, lower, plain, nonUnit, n, columns, 1, l, n, b, columns)
+    library.dtrsm(rowMajor, left, lower, transposed, nonUnit, n, columns, 1, l, n, b, columns)
+  },
+  choleskyInverse: ({ l, n, out }) => {
+    requireSizes("choleskyInverse", { n })
+    requireLength("choleskyInverse", "l", l, n * n)
+    requireLength("choleskyInverse", "out", out, n * n)
+    if (n === 0) return
+    out.set(l.subarray(0, n * n))
+    library.dpotri("U", one(n), out, one(n), new Int32Array(1))
+    mirror(n, out)
+  },
+  symmetricEigen: ({ a, n, values, vectors }) => {
+    requireSizes("symmetricEigen", { n })
+    requireLength("symmetricEigen", "a", a, n * n)
+    requireLength("symmetricEigen", "values", values, n)
+    if (n === 0) return true
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j <= i; j++) if (!Number.isFinite(a[i * n + j]!)) return false
+    }
+    const work = new Float64Array(vectors ? 1 + 6 * n + 2 * n * n : 1 + 2 * n)
+    const iwork = new Int32Array(vectors ? 3 + 5 * n : 1)
+    const info = new Int32Array(1)
+    const job = vectors ? "V" : "N"
+    library.dsyevd(
+      job,
+      "U",
+      one(n),
+      a,
+      one(n),
+      values,
+      work,
+      one(work.length),
+      iwork,
+      one(iwork.length),
+      info
+    )
+    if (info[0] !== 0) return false
+    if (vectors) transposeInPlace(n, a)
+    return true
+  }
+})
+
+const gemm = (library: Library, p: Gemm): void => {
+  const { a, b, k, m, n, out } = p
+  requireSizes("gemm", { m, n, k })
+  requireLength("gemm", "a", a, m * k)
+  requireLength("gemm", "b", b, k * n)
+  requireLength("gemm", "out", out, m * n)
+  if (m === 0 || n === 0) return
+  if (k === 0) return void out.fill(0, 0, m * n)
+  const arrays = [a, b, out]
+  const flag = (transpose: boolean | undefined) => (transpose === true ? transposed : plain)
+  const lda = p.transposeA === true ? m : k
+  const ldb = p.transposeB === true ? k : n
+  if (single(arrays)) {
+    const [x, y, z] = arrays as [Float32Array, Float32Array, Float32Array]
+    library.sgemm(rowMajor, flag(p.transposeA), flag(p.transposeB), m, n, k, 1, x, lda, y, ldb, 0, z, n)
+  } else if (double(arrays)) {
+    const [x, y, z] = arrays as [Float64Array, Float64Array, Float64Array]
+    library.dgemm(rowMajor, flag(p.transposeA), flag(p.transposeB), m, n, k, 1, x, lda, y, ldb, 0, z, n)
+  } else reference.gemm(p)
+}
+
+/** The upper triangle from the lower one. */
+const mirror = (n: number, a: Real): void => {
+  const side = 32
+  for (let ib = 0; ib < n; ib += side) {
+    for (let jb = 0; jb <= ib; jb += side) {
+      for (let i = ib; i < Math.min(n, ib + side); i++) {
+        for (let j = jb; j < Math.min(i, jb + side); j++) a[j * n + i] = a[i * n + j]!
+      }
+    }
+  }
+}
+
+const transposeInPlace = (n: number, a: Float64Array): void => {
+  const side = 32
+  for (let ib = 0; ib < n; ib += side) {
+    for (let jb = 0; jb <= ib; jb += side) {
+      for (let i = ib; i < Math.min(n, ib + side); i++) {
+        for (let j = jb; j < Math.min(i, jb + side); j++) {
+          const kept = a[i * n + j]!
+          a[i * n + j] = a[j * n + i]!
+          a[j * n + i] = kept
+        }
+      }
+    }
+  }
+}

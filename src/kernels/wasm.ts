@@ -1,0 +1,161 @@
+/**
+ * The kernels in WebAssembly: assembly/ compiled, with 128-bit vectors and, where the engine has them, fused multiply-adds.
+ *
+ * Operands are copied into a memory of our own and results out of it, which takes n^2 moves against the n^3 operations of a call.
+ * A product of three float32 arrays is summed in float32, every other in float64. Where there is no memory for a call, the
+ * reference serves.
+ */
+import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
+import { requireLength, requireSizes } from "./reference/require.ts"
+import { reference } from "./reference.ts"
+import { type Arena, type Opened, makeArena } from "./wasm/arena.ts"
+import { fusedModule, plainModule } from "./wasm/modules.ts"
+
+/** Compiles the kernels. Rejects where the engine has no WebAssembly with vectors of 128 bits. */
+export const startWasmKernels = async (): Promise<Kernels> => {
+  const fused = bytes(fusedModule)
+  return wasmKernelsFrom(await WebAssembly.compile(WebAssembly.validate(fused) ? fused : bytes(plainModule)))
+}
+
+/** The kernels of one compiled module, with a memory of their own. */
+export const wasmKernelsFrom = (module: WebAssembly.Module): Kernels => kernelsOn(makeArena(module))
+
+const bytes = (base64: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+
+/** The kernels on an arena. */
+export const kernelsOn = (arena: Arena): Kernels => ({
+  name: "wasm",
+  gemm: (p) => gemm(arena, p),
+  syrk: (p) => syrk(arena, p),
+  cholesky: (p) => {
+    const { n, a } = p
+    requireSizes("cholesky", { n })
+    requireLength("cholesky", "a", a, n * n)
+    return call(
+      arena,
+      [8 * n * n],
+      ({ exports, buffer, at: [to, work] }) => {
+        const copy = copied(Float64Array, buffer, to!, a, n * n)
+        const failed = exports.cholesky(n, to!, work!)
+        a.set(copy)
+        return failed
+      },
+      () => reference.cholesky(p)
+    )
+  },
+  choleskySolve: (p) => {
+    const { n, l, columns, b } = p
+    requireSizes("choleskySolve", { n, columns })
+    requireLength("choleskySolve", "l", l, n * n)
+    requireLength("choleskySolve", "b", b, n * columns)
+    if (columns < fewColumns) return reference.choleskySolve(p)
+    call(
+      arena,
+      [8 * n * n, 8 * n * columns],
+      ({ exports, buffer, at: [left, right, work] }) => {
+        copied(Float64Array, buffer, left!, l, n * n)
+        const x = copied(Float64Array, buffer, right!, b, n * columns)
+        exports.choleskySolve(n, left!, columns, right!, work!)
+        b.set(x)
+      },
+      () => reference.choleskySolve(p)
+    )
+  },
+  choleskyInverse: (p) => {
+    const { n, l, out } = p
+    requireSizes("choleskyInverse", { n })
+    requireLength("choleskyInverse", "l", l, n * n)
+    requireLength("choleskyInverse", "out", out, n * n)
+    call(
+      arena,
+      [8 * n * n, 8 * n * n],
+      ({ exports, buffer, at: [left, to, work] }) => {
+        copied(Float64Array, buffer, left!, l, n * n)
+        exports.choleskyInverse(n, left!, to!, work!)
+        out.set(new Float64Array(buffer, to!, n * n))
+      },
+      () => reference.choleskyInverse(p)
+    )
+  },
+  symmetricEigen: (p) => {
+    return reference.symmetricEigen(p)
+  }
+})
+
+/** Below this many right-hand sides the copy of the factor costs more than the solve. */
+const fewColumns = 4
+
+const gemm = (arena: Arena, p: Gemm): void => {
+  const { m, n, k, a, b, out } = p
+  requireSizes("gemm", { m, n, k })
+  requireLength("gemm", "a", a, m * k)
+  requireLength("gemm", "b", b, k * n)
+  requireLength("gemm", "out", out, m * n)
+  const Type = common(a, b, out)
+  const size = Type.BYTES_PER_ELEMENT
+  call(
+    arena,
+    [size * m * k, size * k * n, size * m * n],
+    ({ exports, buffer, at: [left, right, to, work] }) => {
+      copied(Type, buffer, left!, a, m * k)
+      copied(Type, buffer, right!, b, k * n)
+      const multiply = Type === Float32Array ? exports.gemm32 : exports.gemm64
+      multiply(m, n, k, left!, p.transposeA === true, right!, p.transposeB === true, to!, work!)
+      out.set(new Type(buffer, to!, m * n))
+    },
+    () => reference.gemm(p)
+  )
+}
+
+const syrk = (arena: Arena, p: Syrk): void => {
+  const { rows, n, a, out } = p
+  requireSizes("syrk", { rows, n })
+  requireLength("syrk", "a", a, rows * n)
+  requireLength("syrk", "out", out, n * n)
+  const Type = common(a, out)
+  const size = Type.BYTES_PER_ELEMENT
+  call(
+    arena,
+    [size * rows * n, size * n * n],
+    ({ exports, buffer, at: [from, to, work] }) => {
+      copied(Type, buffer, from!, a, rows * n)
+      const square = Type === Float32Array ? exports.syrk32 : exports.syrk64
+      square(rows, n, from!, to!, work!)
+      out.set(new Type(buffer, to!, n * n))
+    },
+    () => reference.syrk(p)
+  )
+}
+
+/** float32 where all operands are: float64 asks for the precision that it names. */
+const common = (...operands: ReadonlyArray<Real>): Float32ArrayConstructor | Float64ArrayConstructor =>
+  operands.every((operand) => operand instanceof Float32Array) ? Float32Array : Float64Array
+
+/** A view of the memory at `at`, filled with the first `length` numbers of an operand. */
+const copied = <T extends Real>(
+  Type: new (buffer: ArrayBuffer, at: number, length: number) => T,
+  buffer: ArrayBuffer,
+  at: number,
+  from: Real,
+  length: number
+): T => {
+  const view = new Type(buffer, at, length)
+  view.set(from.length === length ? from : from.subarray(0, length))
+  return view
+}
+
+/** Runs one kernel: operands of these many bytes, then the scratch that every one of them needs. */
+const call = <A>(
+  arena: Arena,
+  operands: ReadonlyArray<number>,
+  run: (opened: Opened) => A,
+  otherwise: () => A,
+  scratch = arena.scratch
+): A => {
+  const opened = arena.open([...operands, scratch])
+  if (opened === undefined) return otherwise()
+  const result = run(opened)
+  arena.close()
+  return result
+}

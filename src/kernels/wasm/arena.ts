@@ -1,0 +1,101 @@
+/**
+ * One instance of the compiled kernels and the linear memory that their operands are copied into.
+ *
+ * Operands lie one after the other from the first page on, scratch behind them; nothing in the memory outlives a call. A memory
+ * grows to the largest call and cannot shrink, so past `keptBytes` it is given back whole: the next call gets a new instance.
+ */
+
+/** What assembly/index.ts exports. Addresses are bytes; a `boolean` arrives as 0 or 1. */
+export interface Exports extends WebAssembly.Exports {
+  readonly memory: WebAssembly.Memory
+  readonly workBytes: () => number
+  readonly eigenBytes: (n: number, vectors: boolean) => number
+  readonly gemm32: Product
+  readonly gemm64: Product
+  readonly syrk32: Square
+  readonly syrk64: Square
+  readonly cholesky: (n: number, a: number, work: number) => number
+  readonly choleskySolve: (n: number, l: number, columns: number, b: number, work: number) => void
+  readonly choleskyInverse: (n: number, l: number, out: number, work: number) => void
+  readonly symmetricEigen: (n: number, a: number, values: number, vectors: boolean, work: number) => number
+}
+
+type Product = (
+  m: number,
+  n: number,
+  k: number,
+  a: number,
+  transposeA: boolean,
+  b: number,
+  transposeB: boolean,
+  c: number,
+  work: number
+) => void
+
+type Square = (rows: number, n: number, a: number, c: number, work: number) => void
+
+/** A memory that grew beyond this is not kept for the next call. */
+export const keptBytes = 2 ** 27
+
+const page = 2 ** 16
+const mostBytes = 2 ** 32 - page
+
+/** Memory for one call at a time. */
+export interface Arena {
+  /**
+   * The instance, its memory grown so that operands of these many bytes and scratch have room, and where they start. `undefined`
+   * where the machine has no such memory.
+   *
+   * *Cost* nothing, unless the memory grows.
+   */
+  readonly open: (bytes: ReadonlyArray<number>) => Opened | undefined
+  /** Gives the memory back if it is large. To be called when the results are copied out. */
+  readonly close: () => void
+  /** Bytes of scratch that every kernel needs. */
+  readonly scratch: number
+  /** Bytes of the memory that is kept now. */
+  readonly size: () => number
+}
+
+export interface Opened {
+  readonly exports: Exports
+  readonly buffer: ArrayBuffer
+  /** Where each operand starts. */
+  readonly at: ReadonlyArray<number>
+}
+
+/** An arena over a compiled module. */
+export const makeArena = (module: WebAssembly.Module): Arena => {
+  const fresh = (): Exports => new WebAssembly.Instance(module).exports as Exports
+  let exports = fresh()
+  return {
+    open: (bytes) => {
+      const at: Array<number> = []
+      // The first page holds what the compiler may have put there.
+      let end = page
+      for (const size of bytes) {
+        at.push(end)
+        end += Math.ceil(size / 64) * 64
+      }
+      if (end > mostBytes) return undefined
+      const { memory } = exports
+      const missing = Math.ceil((end - memory.buffer.byteLength) / page)
+      if (missing > 0 && !grew(memory, missing)) return undefined
+      return { exports, buffer: memory.buffer as ArrayBuffer, at }
+    },
+    close: () => {
+      if (exports.memory.buffer.byteLength > keptBytes) exports = fresh()
+    },
+    scratch: exports.workBytes(),
+    size: () => exports.memory.buffer.byteLength
+  }
+}
+
+const grew = (memory: WebAssembly.Memory, pages: number): boolean => {
+  try {
+    memory.grow(pages)
+    return true
+  } catch {
+    return false
+  }
+}
