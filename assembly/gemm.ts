@@ -81,14 +81,14 @@ function block<T>(
 ): void {
   const tileColumns = tileBytes / sizeof<T>()
   const edge = pb + packedB
-  const stride = (<usize>ldc) * sizeof<T>()
+  const stride = <usize>ldc * sizeof<T>()
   for (let j = 0; j < columns; j += tileColumns) {
     const valid = min(tileColumns, columns - j)
-    const panel = pb + (<usize>j) * d * sizeof<T>()
+    const panel = pb + <usize>j * d * sizeof<T>()
     for (let i = 0; i < rows; i += tileRows) {
       const height = min(tileRows, rows - i)
       if (outside(i0 + i, height, j0 + j, valid, part)) continue
-      const from = pa + (<usize>i) * d * sizeof<T>()
+      const from = pa + <usize>i * d * sizeof<T>()
       const to = at<T>(c, (i0 + i) * ldc + j0 + j)
       if (height === tileRows && valid === tileColumns) {
         tile<T>(d, from, panel, to, stride, mode)
@@ -129,7 +129,7 @@ function packRows<T>(rows: i32, d: i32, a: usize, rs: i32, cs: i32, to: usize): 
   const next = <usize>(tileRows * sizeof<T>())
   for (let i = 0; i < rows; i += tileRows) {
     for (let r = 0; r < tileRows; r++) {
-      const end = to + (<usize>d) * next
+      const end = to + <usize>d * next
       if (i + r < rows) {
         let from = at<T>(a, (i + r) * rs)
         for (let q = at<T>(to, r); q < end; q += next) {
@@ -140,7 +140,7 @@ function packRows<T>(rows: i32, d: i32, a: usize, rs: i32, cs: i32, to: usize): 
         for (let q = at<T>(to, r); q < end; q += next) store<T>(q, <T>0)
       }
     }
-    to += (<usize>d) * next
+    to += <usize>d * next
   }
 }
 
@@ -148,7 +148,7 @@ function packRows<T>(rows: i32, d: i32, a: usize, rs: i32, cs: i32, to: usize): 
 function packColumns<T>(d: i32, columns: i32, b: usize, rs: i32, cs: i32, to: usize): void {
   const tileColumns = tileBytes / sizeof<T>()
   for (let j = 0; j < columns; j += tileColumns) {
-    const end = to + (<usize>d) * tileBytes
+    const end = to + <usize>d * tileBytes
     const valid = min(tileColumns, columns - j)
     if (valid === tileColumns && cs === 1) {
       let from = at<T>(b, j)
@@ -160,7 +160,8 @@ function packColumns<T>(d: i32, columns: i32, b: usize, rs: i32, cs: i32, to: us
         from = at<T>(from, rs)
       }
     } else {
-      for (let s = 0; s < tileColumns; s++) packColumn<T>(s < valid, at<T>(b, (j + s) * cs), rs, at<T>(to, s), end)
+      for (let s = 0; s < tileColumns; s++)
+        packColumn<T>(s < valid, at<T>(b, (j + s) * cs), rs, at<T>(to, s), end)
     }
     to = end
   }

@@ -1,5 +1,5 @@
 /**
- * What the module exports; src/kernels/wasm calls it.
+ * What the module exports; src/kernels/wasm.ts calls it.
  *
  * A product is one entry for each precision. Addresses are bytes, `work` has `workBytes` bytes of scratch.
  */
@@ -8,16 +8,37 @@ import { assign } from "./tile"
 import { mirror } from "./triangle"
 
 export { cholesky, choleskyInverse, choleskySolve } from "./cholesky"
+export { eigenBytes, symmetricEigen } from "./eigen"
 
 export function workBytes(): i32 {
   return gemmWork
 }
 
-export function gemm64(m: i32, n: i32, k: i32, a: usize, ta: bool, b: usize, tb: bool, c: usize, work: usize): void {
+export function gemm64(
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  ta: bool,
+  b: usize,
+  tb: bool,
+  c: usize,
+  work: usize
+): void {
   gemm<f64>(m, n, k, a, ta ? 1 : k, ta ? m : 1, b, tb ? 1 : n, tb ? k : 1, c, n, assign, whole, work)
 }
 
-export function gemm32(m: i32, n: i32, k: i32, a: usize, ta: bool, b: usize, tb: bool, c: usize, work: usize): void {
+export function gemm32(
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  ta: bool,
+  b: usize,
+  tb: bool,
+  c: usize,
+  work: usize
+): void {
   gemm<f32>(m, n, k, a, ta ? 1 : k, ta ? m : 1, b, tb ? 1 : n, tb ? k : 1, c, n, assign, whole, work)
 }
 

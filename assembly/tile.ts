@@ -35,7 +35,7 @@ export function tile<T>(k: i32, a: usize, b: usize, c: usize, stride: usize, mod
   let c21 = c00
   let c22 = c00
   let c23 = c00
-  for (let end = b + (<usize>k) * tileBytes; b < end; b += tileBytes) {
+  for (let end = b + <usize>k * tileBytes; b < end; b += tileBytes) {
     const b0 = v128.load(b)
     const b1 = v128.load(b, 16)
     const b2 = v128.load(b, 32)

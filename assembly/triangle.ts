@@ -22,7 +22,16 @@ export function half(n: i32): i32 {
  * *Shapes* T_ip lies at t + i rs + p cs. Strides may be negative: L^T x = b is the system of L with rows, columns and unknowns in
  * reverse, which is how a back substitution is done.
  */
-export function solve(n: i32, t: usize, rs: i32, cs: i32, x: usize, ldx: i32, columns: i32, work: usize): void {
+export function solve(
+  n: i32,
+  t: usize,
+  rs: i32,
+  cs: i32,
+  x: usize,
+  ldx: i32,
+  columns: i32,
+  work: usize
+): void {
   if (n <= smallest) {
     substitute(n, t, rs, cs, x, ldx, columns)
     return
@@ -84,7 +93,7 @@ function substituteOne(n: i32, t: usize, rs: i32, cs: i32, x: usize, ldx: i32): 
 
 /** Sets the strict upper triangle to 0. */
 export function clearUpper(n: i32, a: usize): void {
-  for (let i = 0; i < n; i++) memory.fill(at<f64>(a, i * n + i + 1), 0, (<usize>(n - i - 1)) * 8)
+  for (let i = 0; i < n; i++) memory.fill(at<f64>(a, i * n + i + 1), 0, <usize>(n - i - 1) * 8)
 }
 
 /** Copies the lower triangle onto the upper one; in squares, whose rows and columns both stay in the cache. */

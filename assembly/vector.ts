@@ -19,5 +19,5 @@ export function subtractProduct<T>(c: v128, a: v128, b: v128): v128 {
 
 /** The address of element i of an array of T at `from`; i may be negative. */
 export function at<T>(from: usize, i: i32): usize {
-  return from + (<usize>i) * sizeof<T>()
+  return from + <usize>i * sizeof<T>()
 }

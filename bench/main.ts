@@ -2,17 +2,38 @@
  * `npm run bench`: what a gradient, a Fisher and a step cost, as ratios within one run.
  *
  * Rows are timed in turn, round after round, so that a disturbance of the machine meets all of them alike; a row's figure is its
- * median. `u` is the same time in units of one product 4096x512 by 512x512 on the same device, timed in the same rounds.
- * `--only a,d` picks workloads; `--rounds N`; JSON lines for machines when the output is no terminal.
+ * median. `u` is the same time in units of one product 4096x512 by 512x512, timed in the same rounds on this machine's own BLAS where there
+ * is one, whatever the device, and else on the device. The last column has NNGeometry's `u` for the row, and ours as a part of it.
+ *
+ * `--device wasm|native`, `--threads N` (native), `--only a,d`, `--rounds N`, `--json FILE` for the lines as JSON; they are printed too when
+ * the output is no terminal.
  */
+import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
 import { Device } from "../src/index.ts"
-import { type Row, unit, workloads } from "./workloads.ts"
+import { type NoLibrary, open } from "../src/kernels/native/library.ts"
+import { native } from "../src/kernels/native.ts"
+import { peer } from "./peers.ts"
+import { type Row, unitOn, unitOnDevice, workloads } from "./workloads.ts"
 
 const { values } = parseArgs({
-  options: { only: { type: "string", default: "a,b,c,d" }, rounds: { type: "string", default: "7" } }
+  options: {
+    device: { type: "string", default: "wasm" },
+    threads: { type: "string", default: "1" },
+    only: { type: "string", default: "a,b,c,d" },
+    rounds: { type: "string", default: "7" },
+    json: { type: "string" }
+  }
 })
+
+const threads = Number(values.threads)
+const devices = { wasm: Device.wasm, native: Device.nativeWith({ threads }) }
+const isDevice = (name: string): name is keyof typeof devices => name in devices
+if (!isDevice(values.device)) {
+  console.error(`--device is ${values.device}. Give one of ${Object.keys(devices).join(", ")}.`)
+  process.exit(2)
+}
 
 const median = (times: ReadonlyArray<number>): number =>
   times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)]!
@@ -24,30 +45,44 @@ const time = <E>(row: Row<E>) =>
     return performance.now() - start
   })
 
-const print = (row: Row<unknown>, times: ReadonlyArray<number>, unitTimes: ReadonlyArray<number>): void => {
+const lineOf = (row: Row<unknown>, times: ReadonlyArray<number>, unitTimes: ReadonlyArray<number>) => {
   const ms = median(times)
-  const line = {
+  return {
     workload: row.workload,
     what: row.what,
     sampler: row.sampler,
-    device: "wasm",
-    threads: 1,
+    device: values.device,
+    threads,
     ms: Number(ms.toPrecision(4)),
     spread: Number((Math.max(...times) / Math.min(...times)).toPrecision(3)),
     u: Number((ms / median(unitTimes)).toPrecision(3))
   }
+}
+
+const print = (line: ReturnType<typeof lineOf>): void => {
   if (!process.stdout.isTTY) {
     console.log(JSON.stringify(line))
     return
   }
+  const theirs = peer(line.workload, line.what, line.sampler)
   const cells = [
     line.workload,
-    line.what.padEnd(12),
-    line.sampler.padEnd(8),
-    `${ms.toFixed(2)} ms`.padStart(12)
+    line.what.padEnd(13),
+    line.sampler.padEnd(5),
+    `${line.ms.toFixed(2)} ms`.padStart(11),
+    `x${line.spread.toFixed(1)}`.padStart(6),
+    `${line.u.toFixed(2)} u`.padStart(8),
+    theirs === undefined ? "" : `${theirs.toFixed(2)} u`.padStart(9),
+    theirs === undefined ? "" : (line.u / theirs).toFixed(2).padStart(6)
   ]
-  console.log(`${cells.join("  ")}  ${line.u.toFixed(2).padStart(7)} u  (slowest / fastest ${line.spread})`)
+  console.log(cells.join("  ").trimEnd())
 }
+
+/** On the BLAS of this machine, if there is one. */
+const unit = Effect.tryPromise(open).pipe(
+  Effect.map((library) => unitOn(native(library))),
+  Effect.catch(() => unitOnDevice)
+)
 
 const program = Effect.gen(function* () {
   const rows = [yield* unit, ...(yield* workloads(values.only.split(",")))]
@@ -59,7 +94,16 @@ const program = Effect.gen(function* () {
       if (round >= 0) times[i]!.push(ms)
     }
   }
-  for (const [i, row] of rows.entries()) print(row, times[i]!, times[0]!)
+  if (process.stdout.isTTY) {
+    console.log(
+      `${values.device}, ${threads} thread${threads === 1 ? "" : "s"}; medians of ${values.rounds} rounds, slowest / fastest`
+    )
+    console.log("w  what           sampler     median         u of this   NNGeometry  ratio")
+  }
+  const lines = rows.map((row, i) => lineOf(row, times[i]!, times[0]!))
+  for (const line of lines) print(line)
+  if (values.json !== undefined)
+    writeFileSync(values.json, lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
 })
 
-await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(Device.wasm)))
+await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(devices[values.device])))

@@ -19,6 +19,7 @@ import {
   Structure,
   Tangent
 } from "../src/index.ts"
+import type { Kernels } from "../src/kernels/Kernels.ts"
 
 /** One line of the table: a thing to time, on data that is ready. */
 export interface Row<E> {
@@ -128,8 +129,16 @@ export const workloads = (names: ReadonlyArray<string>) =>
     rowsOf
   ).pipe(Effect.map((rows) => rows.flat()))
 
-/** The unit: one product 4096x512 by 512x512 on the device. */
-export const unit = Effect.gen(function* () {
+/** The unit: one product 4096x512 by 512x512, on the arrays of some kernels. */
+export const unitOn = (kernels: Kernels) => {
+  const [a, b] = [new Float32Array(4096 * 512).fill(1), new Float32Array(512 * 512).fill(1)]
+  const out = new Float32Array(4096 * 512)
+  const run = Effect.sync(() => kernels.gemm({ m: 4096, n: 512, k: 512, a, b, out }))
+  return { workload: "-", what: kernels.name, sampler: "-", run }
+}
+
+/** The same on the device, for a machine without a BLAS. */
+export const unitOnDevice = Effect.gen(function* () {
   const device = yield* Device
   const [a, b] = yield* device.compute("unit", (keep) => [
     keep(tf.ones([4096, 512]) as tf.Tensor2D),

@@ -1,5 +1,5 @@
 /**
- * A small transformer that learns a short text character by character, by natural gradient with K-FAC: at each of 24 places it gives the
+ * A small transformer that learns a short text character by character, by natural gradient with K-FAC: at each of 16 places it gives the
  * distribution of the next character, seen what is before. Then it writes.
  */
 import { Effect, Stream } from "effect"
@@ -15,17 +15,16 @@ import {
   Training
 } from "natgrad"
 
-const text =
-  `the model gives a distribution for each place of the text. the distance of two distributions is measured in
-nats, and the fisher matrix says how far a step of the parameters moves them. a step of steepest descent in that measure is a step of
-natural gradient. it does not depend on how the model is written down.`.replaceAll("\n", " ")
+export const text =
+  "the model gives a distribution for each place of a text. a step of steepest descent in the distance of two " +
+  "distributions is a step of natural gradient."
 const alphabet = [...new Set(text)].sort()
 const ids = Array.from(text, (character) => alphabet.indexOf(character))
 
-const length = 24
-// Every place of the text, in steps of 97: a batch is of all parts of it.
+const length = 16
+// Every place of the text, in steps of 37: a batch is of all parts of it.
 const places = ids.length - length
-const starts = Array.from({ length: places }, (_, n) => (97 * n) % places)
+const starts = Array.from({ length: places }, (_, n) => (37 * n) % places)
 const x = starts.map((from) => ids.slice(from, from + length))
 const y = starts.map((from) => ids.slice(from + 1, from + length + 1))
 
@@ -67,12 +66,12 @@ export const program = Effect.gen(function* () {
   const before = yield* perCharacter(start)
   const reports = yield* Training.run(writer, start, {
     structure: Structure.kfac,
-    damping: Damping.factored(1e-2),
+    damping: Damping.factored(1e-1),
     learningRate: 0.5,
-    maxKL: 1,
-    average: 0.9,
+    maxKL: 0.5,
+    average: 0.95,
     refresh: 5
-  }).pipe(Stream.take(60), Stream.runCollect)
+  }).pipe(Stream.take(80), Stream.runCollect)
   const { params } = reports.at(-1)!
   return { before, after: yield* perCharacter(params), sample: yield* write(params, "the model gives ", 80) }
 }).pipe(

@@ -1,8 +1,9 @@
 /**
  * Counts: Poisson and negative binomial regression of the same overdispersed data, by Fisher scoring.
  *
- * The rate is exp(0.5 + 0.8 x_1 - 0.6 x_2) and the counts have variance mu + mu^2 / 2. Both fits find the coefficients; the inverse Fisher of
- * the Poisson fit gives standard errors that are too small, since it takes the variance for mu. Those of the negative binomial fit hold.
+ * The rate is mu = exp(0.5 + 0.8 x_1 - 0.6 x_2) and the counts have the variance mu + mu^2 / 2. The inverse Fisher of the Poisson fit gives
+ * standard errors that are too small, since it takes the variance for mu: the true coefficients are several of them away. Those of the
+ * negative binomial fit hold.
  */
 import { Effect, Result } from "effect"
 import {

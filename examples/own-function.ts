@@ -34,10 +34,7 @@ const oscillation = Conditional.fromFunction(
     features: 1,
     outputs: 1,
     f: ({ frequency, height, phase, rate }, t) =>
-      tf.mul(
-        tf.mul(height, tf.exp(tf.neg(tf.mul(rate, t)))),
-        tf.cos(tf.add(tf.mul(frequency, t), phase))
-      ),
+      tf.mul(tf.mul(height, tf.exp(tf.neg(tf.mul(rate, t)))), tf.cos(tf.add(tf.mul(frequency, t), phase))),
     initial: { height: [1], rate: [0.1], frequency: [2.3], phase: [0] }
   },
   Likelihood.gaussian({ variance: 0.01 })

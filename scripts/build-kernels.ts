@@ -1,12 +1,12 @@
 /**
- * `npm run kernels`: compiles assembly/ to src/kernels/wasm/modules.ts; with `--check`, fails if that file is not what it would write.
+ * `npm run kernels`: compiles assembly/ to src/kernels/internal/modules.ts; with `--check`, fails if that file is not what it would write.
  */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 const root = join(import.meta.dirname, "..")
-const target = join(root, "src", "kernels", "wasm", "modules.ts")
+const target = join(root, "src", "kernels", "internal", "modules.ts")
 const folder = join(root, ".cache", "kernels")
 mkdirSync(folder, { recursive: true })
 
@@ -42,6 +42,6 @@ export const fusedModule =
 
 if (!process.argv.includes("--check")) writeFileSync(target, text)
 else if (readFileSync(target, "utf8") !== text) {
-  console.error("kernels: src/kernels/wasm/modules.ts is not assembly/ compiled. Run `npm run kernels`.")
+  console.error("kernels: src/kernels/internal/modules.ts is not assembly/ compiled. Run `npm run kernels`.")
   process.exitCode = 1
 }

@@ -23,9 +23,16 @@ type Parameters = { readonly w: tf.Tensor2D; readonly b: tf.Tensor1D }
 type F = (parameters: Parameters, x: tf.Tensor2D) => tf.Tensor
 
 const affine: F = ({ b, w }, x) => tf.add(tf.matMul(x, w), b)
-const options = { name: "mine", parameters: { w: [2, 3], b: [3] }, features: 2, outputs: 3, f: affine } as const
+const options = {
+  name: "mine",
+  parameters: { w: [2, 3], b: [3] },
+  features: 2,
+  outputs: 3,
+  f: affine
+} as const
 const likelihood = Likelihood.gaussian({ variance: 1 })
-const made = (changed: object) => () => Conditional.fromFunction(wrong({ ...options, ...changed }), likelihood)
+const made = (changed: object) => () =>
+  Conditional.fromFunction(wrong({ ...options, ...changed }), likelihood)
 const of = (f: unknown) => Conditional.fromFunction({ ...options, f: f as F }, likelihood)
 const good = of(affine)
 const values = [1, 2, 3, -4, 5, -6, 0.5, 0.25, 0]
@@ -41,7 +48,10 @@ const at = (conditional: typeof good) => Params.make(conditional.network.space, 
 const devices = { cpu: Device.cpu, wasm: Device.wasm }
 
 /** Examples one by one, and one block of all of them 10 times, which takes J by parameters. */
-const forty = DataSource.fromArrays({ x: Array.from({ length: 10 }, () => x).flat(), y: Array.from({ length: 10 }, () => y).flat() })
+const forty = DataSource.fromArrays({
+  x: Array.from({ length: 10 }, () => x).flat(),
+  y: Array.from({ length: 10 }, () => y).flat()
+})
 const sources = { "N = 4": source, "N = 40": forty }
 
 let outer: tf.Tensor2D
@@ -60,7 +70,13 @@ describe("options", () => {
     ["a parameter of size 1.5", made({ parameters: { w: [1.5] } }), "InvalidArgument", "parameters.w"],
     ["a number for a shape", made({ parameters: { w: 3 } }), "InvalidArgument", "parameters.w"],
     ["7 dimensions", made({ parameters: { w: [1, 1, 1, 1, 1, 1, 2] } }), "InvalidArgument", "at most 6"],
-    ["2^31 parameters", made({ parameters: { w: [2 ** 16, 2 ** 15] } }), "InvalidArgument", "2147483648", "mine"],
+    [
+      "2^31 parameters",
+      made({ parameters: { w: [2 ** 16, 2 ** 15] } }),
+      "InvalidArgument",
+      "2147483648",
+      "mine"
+    ],
     ["-1 features", made({ features: -1 }), "InvalidArgument", "features", "-1"],
     ["0 outputs", made({ outputs: 0 }), "InvalidArgument", "outputs", "0"],
     ["no function", made({ f: undefined }), "InvalidArgument", "f", "undefined"],
@@ -68,8 +84,27 @@ describe("options", () => {
     ["an option that is none", made({ shapes: {} }), "InvalidArgument", "shapes"],
     ["first values of no parameter", made({ initial: { c: [1] } }), "InvalidArgument", '"c"', "w, b"],
     ["too few first values", made({ initial: { b: [1, 2] } }), "ShapeMismatch", "initial b", "3 numbers"],
-    ["nested first values", made({ initial: { w: [[1, 2, 3], [4, 5, 6]] } }), "ShapeMismatch", "initial w", "6 numbers"],
-    ["NaN for a first value", made({ initial: { b: [1, Number.NaN, 2] } }), "NonFinite", "initial b", "index 1"],
+    [
+      "nested first values",
+      made({
+        initial: {
+          w: [
+            [1, 2, 3],
+            [4, 5, 6]
+          ]
+        }
+      }),
+      "ShapeMismatch",
+      "initial w",
+      "6 numbers"
+    ],
+    [
+      "NaN for a first value",
+      made({ initial: { b: [1, Number.NaN, 2] } }),
+      "NonFinite",
+      "initial b",
+      "index 1"
+    ],
     ["a first value over float32", made({ initial: { b: [1, 2, 1e39] } }), "NonFinite", "index 2"],
     ["no options", () => Conditional.fromFunction(wrong(undefined), likelihood), "InvalidArgument"],
     [
@@ -87,7 +122,10 @@ const walks = (conditional: typeof good) => {
     loss: Conditional.negativeLogLikelihood(conditional, params),
     gradient: Conditional.gradient(conditional, params),
     fisher: Fisher.estimate(conditional, params, Structure.diagonal),
-    product: MatrixFree.apply(MatrixFree.make(conditional, params), Tangent.make(conditional.network.space, values)),
+    product: MatrixFree.apply(
+      MatrixFree.make(conditional, params),
+      Tangent.make(conditional.network.space, values)
+    ),
     training: Training.run(conditional, params, {
       learningRate: 1,
       damping: Damping.absolute(1),
@@ -111,26 +149,112 @@ const disposed: F = (p, x) => {
 let calls = 0
 /** `f`, and what each walk with it must fail with. */
 const functions: ReadonlyArray<
-  readonly [title: string, f: unknown, on: ReadonlyArray<Walk>, tag: "ShapeMismatch" | "TensorFailure" | "NonFinite" | "InvalidArgument", ...says: ReadonlyArray<string>]
+  readonly [
+    title: string,
+    f: unknown,
+    on: ReadonlyArray<Walk>,
+    tag: "ShapeMismatch" | "TensorFailure" | "NonFinite" | "InvalidArgument",
+    ...says: ReadonlyArray<string>
+  ]
 > = [
   ["throws", boom, everywhere, "TensorFailure", "mine", "boom"],
-  ["throws behind an operation", (p: Parameters, x: tf.Tensor2D) => boom() || tf.tanh(affine(p, x)), everywhere, "TensorFailure", "boom"],
-  ["throws while it is differentiated", (p: Parameters, x: tf.Tensor2D) => (tf.add(p.b, 1), calls++ % 2 === 1 ? boom() : affine(p, x)), ["gradient", "fisher"], "TensorFailure", "boom"],
+  [
+    "throws behind an operation",
+    (p: Parameters, x: tf.Tensor2D) => boom() || tf.tanh(affine(p, x)),
+    everywhere,
+    "TensorFailure",
+    "boom"
+  ],
+  [
+    "throws while it is differentiated",
+    (p: Parameters, x: tf.Tensor2D) => (tf.add(p.b, 1), calls++ % 2 === 1 ? boom() : affine(p, x)),
+    ["gradient", "fisher"],
+    "TensorFailure",
+    "boom"
+  ],
   ["gives nothing", () => undefined, everywhere, "ShapeMismatch", "undefined"],
   ["gives numbers", () => [[1, 2, 3]], everywhere, "ShapeMismatch", "[[1,2,3]]"],
-  ["gives a promise", async (p: Parameters, x: tf.Tensor2D) => affine(p, x), everywhere, "ShapeMismatch", "a promise"],
+  [
+    "gives a promise",
+    async (p: Parameters, x: tf.Tensor2D) => affine(p, x),
+    everywhere,
+    "ShapeMismatch",
+    "a promise"
+  ],
   ["gives a promise that fails", async () => boom(), everywhere, "ShapeMismatch", "a promise"],
-  ["gives a vector", (p: Parameters, x: tf.Tensor2D) => tf.sum(affine(p, x), 1), everywhere, "ShapeMismatch", "float32", ", 3]"],
-  ["gives a number", (p: Parameters, x: tf.Tensor2D) => tf.sum(affine(p, x)), everywhere, "ShapeMismatch", "a tensor []"],
-  ["gives z on its side", (p: Parameters, x: tf.Tensor2D) => tf.transpose(affine(p, x)), everywhere, "ShapeMismatch", "a tensor [3, "],
-  ["gives 2 outputs", (p: Parameters, x: tf.Tensor2D) => tf.slice(affine(p, x), [0, 0], [-1, 2]), everywhere, "ShapeMismatch", ", 2] of float32"],
-  ["gives whole numbers", (p: Parameters, x: tf.Tensor2D) => tf.cast(affine(p, x), "int32"), everywhere, "ShapeMismatch", "int32"],
-  ["gives one row for all", (p: Parameters) => tf.reshape(p.b, [1, 3]), everywhere, "ShapeMismatch", "a tensor [1, 3]"],
+  [
+    "gives a vector",
+    (p: Parameters, x: tf.Tensor2D) => tf.sum(affine(p, x), 1),
+    everywhere,
+    "ShapeMismatch",
+    "float32",
+    ", 3]"
+  ],
+  [
+    "gives a number",
+    (p: Parameters, x: tf.Tensor2D) => tf.sum(affine(p, x)),
+    everywhere,
+    "ShapeMismatch",
+    "a tensor []"
+  ],
+  [
+    "gives z on its side",
+    (p: Parameters, x: tf.Tensor2D) => tf.transpose(affine(p, x)),
+    everywhere,
+    "ShapeMismatch",
+    "a tensor [3, "
+  ],
+  [
+    "gives 2 outputs",
+    (p: Parameters, x: tf.Tensor2D) => tf.slice(affine(p, x), [0, 0], [-1, 2]),
+    everywhere,
+    "ShapeMismatch",
+    ", 2] of float32"
+  ],
+  [
+    "gives whole numbers",
+    (p: Parameters, x: tf.Tensor2D) => tf.cast(affine(p, x), "int32"),
+    everywhere,
+    "ShapeMismatch",
+    "int32"
+  ],
+  [
+    "gives one row for all",
+    (p: Parameters) => tf.reshape(p.b, [1, 3]),
+    everywhere,
+    "ShapeMismatch",
+    "a tensor [1, 3]"
+  ],
   ["gives a disposed tensor", disposed, everywhere, "ShapeMismatch", "disposed tensor"],
-  ["gives NaN", (p: Parameters, x: tf.Tensor2D) => tf.log(tf.sub(affine(p, x), 1e3)), everywhere, "NonFinite", "outputs"],
-  ["has an infinite gradient", (p: Parameters, x: tf.Tensor2D) => tf.add(tf.matMul(x, p.w), tf.sqrt(p.b)), derivatives, "NonFinite"],
-  ["mixes examples", (p: Parameters, x: tf.Tensor2D) => tf.sub(affine(p, x), tf.mean(affine(p, x), 0)), derivatives, "InvalidArgument", "mine", "x alone"],
-  ["has no gradient", (p: Parameters, x: tf.Tensor2D) => tf.where(tf.greater(affine(p, x), 0), affine(p, x), 0), derivatives, "TensorFailure", "mine", "Greater"]
+  [
+    "gives NaN",
+    (p: Parameters, x: tf.Tensor2D) => tf.log(tf.sub(affine(p, x), 1e3)),
+    everywhere,
+    "NonFinite",
+    "outputs"
+  ],
+  [
+    "has an infinite gradient",
+    (p: Parameters, x: tf.Tensor2D) => tf.add(tf.matMul(x, p.w), tf.sqrt(p.b)),
+    derivatives,
+    "NonFinite"
+  ],
+  [
+    "mixes examples",
+    (p: Parameters, x: tf.Tensor2D) => tf.sub(affine(p, x), tf.mean(affine(p, x), 0)),
+    derivatives,
+    "InvalidArgument",
+    "mine",
+    "x alone"
+  ],
+  [
+    "has no gradient",
+    (p: Parameters, x: tf.Tensor2D) => tf.where(tf.greater(affine(p, x), 0), affine(p, x), 0),
+    derivatives,
+    "TensorFailure",
+    "mine",
+    "Greater"
+  ]
 ]
 
 for (const [name, device] of Object.entries(devices)) {
@@ -138,12 +262,15 @@ for (const [name, device] of Object.entries(devices)) {
     describe(`a function on ${name}, ${size}, that`, () => {
       fails(
         functions.flatMap(([title, f, on, tag, ...says]) =>
-          on.map((walk) => [
-            `${title}: ${walk}`,
-            () => given({ device, source: own })(walks(of(f))[walk] as Effect.Effect<unknown>),
-            tag,
-            ...says
-          ] as const)
+          on.map(
+            (walk) =>
+              [
+                `${title}: ${walk}`,
+                () => given({ device, source: own })(walks(of(f))[walk] as Effect.Effect<unknown>),
+                tag,
+                ...says
+              ] as const
+          )
         )
       )
     })
@@ -154,10 +281,11 @@ describe("structures of layer factors", () => {
   const params = at(good)
   const on = (structure: unknown) => structure as typeof Structure.dense
   const trained = (structure: unknown) =>
-    Training.run(good, params, { learningRate: 1, damping: Damping.absolute(1), structure: on(structure) }).pipe(
-      Stream.take(1),
-      Stream.runDrain
-    )
+    Training.run(good, params, {
+      learningRate: 1,
+      damping: Damping.absolute(1),
+      structure: on(structure)
+    }).pipe(Stream.take(1), Stream.runDrain)
   const structures = {
     kfac: Structure.kfac,
     kfacReduce: Structure.kfacReduce,
@@ -166,19 +294,32 @@ describe("structures of layer factors", () => {
     "mixed with kfac": Structure.mixed([Structure.dense, Structure.kfac])
   }
   fails(
-    Object.entries(structures).flatMap(([name, structure]) => [
-      [`estimate: ${name}`, () => given({ source })(Fisher.estimate(good, params, on(structure))), "InvalidArgument", "factors"],
-      [
-        `estimateWithErrors: ${name}`,
-        () => given({ source: forty })(Fisher.estimateWithErrors(good, params, on(structure))),
-        "InvalidArgument",
-        "factors"
-      ]
-    ] as const)
+    Object.entries(structures).flatMap(
+      ([name, structure]) =>
+        [
+          [
+            `estimate: ${name}`,
+            () => given({ source })(Fisher.estimate(good, params, on(structure))),
+            "InvalidArgument",
+            "factors"
+          ],
+          [
+            `estimateWithErrors: ${name}`,
+            () => given({ source: forty })(Fisher.estimateWithErrors(good, params, on(structure))),
+            "InvalidArgument",
+            "factors"
+          ]
+        ] as const
+    )
   )
   fails([
     ["Training.run: kfac", () => given({ source })(trained(Structure.kfac)), "InvalidArgument", "factors"],
-    ["accumulate: kfac", () => given({ source })(Fisher.accumulate(good, params, on(Structure.kfac))), "InvalidArgument", "factors"]
+    [
+      "accumulate: kfac",
+      () => given({ source })(Fisher.accumulate(good, params, on(Structure.kfac))),
+      "InvalidArgument",
+      "factors"
+    ]
   ])
 })
 
@@ -195,8 +336,14 @@ describe("what is no error", () => {
         return both.map((v) => [zeros(v.subarray(0, 6)), zeros(v.subarray(6))])
       }
       const without = of(({ w }: Parameters, x: tf.Tensor2D) => tf.matMul(x, w))
-      expect(await halves(without)).toEqual([[false, true], [false, true]])
-      expect(await halves(good)).toEqual([[false, false], [false, false]])
+      expect(await halves(without)).toEqual([
+        [false, true],
+        [false, true]
+      ])
+      expect(await halves(good)).toEqual([
+        [false, false],
+        [false, false]
+      ])
     }
   })
 
@@ -204,7 +351,9 @@ describe("what is no error", () => {
     const constant = of((_: Parameters, x: tf.Tensor2D) => tf.concat([x, x], 1).slice([0, 0], [-1, 3]))
     for (const own of Object.values(sources)) {
       const [g, f, p] = await run(
-        given({ source: own })(Effect.all([walks(constant).gradient, walks(constant).fisher, walks(constant).product]))
+        given({ source: own })(
+          Effect.all([walks(constant).gradient, walks(constant).fisher, walks(constant).product])
+        )
       )
       for (const numbers of [g!.values, Fisher.diagonal(f!), p!.values]) {
         expect(Array.from(numbers)).toEqual(new Array(9).fill(0))
@@ -214,13 +363,13 @@ describe("what is no error", () => {
 
   it("a z that is x, a parameter or a tensor from elsewhere: none of them is freed, 0 tensors left", async () => {
     const before = tensorCounts()
-    const functions: ReadonlyArray<(parameters: { readonly row: tf.Tensor2D }, x: tf.Tensor2D) => tf.Tensor> = [
-      (_, x) => x,
-      ({ row }) => row,
-      () => outer
-    ]
+    const functions: ReadonlyArray<(parameters: { readonly row: tf.Tensor2D }, x: tf.Tensor2D) => tf.Tensor> =
+      [(_, x) => x, ({ row }) => row, () => outer]
     for (const f of functions) {
-      const conditional = Conditional.fromFunction({ name: "same", parameters: { row: [1, 3] }, features: 3, outputs: 3, f }, likelihood)
+      const conditional = Conditional.fromFunction(
+        { name: "same", parameters: { row: [1, 3] }, features: 3, outputs: 3, f },
+        likelihood
+      )
       const params = Conditional.init(conditional, { seed: 0 })
       const source = DataSource.fromArrays({ x: [[1, 2, 3]], y: [[1, 1, 1]] })
       const both = Effect.all([
@@ -246,7 +395,9 @@ describe("what is no error", () => {
     )
     const params = Params.make(density.network.space, [1, 2])
     for (const examples of [3, 9]) {
-      const source = DataSource.density({ y: { data: new Float32Array(2 * examples).fill(0.5), shape: [examples, 2] } })
+      const source = DataSource.density({
+        y: { data: new Float32Array(2 * examples).fill(0.5), shape: [examples, 2] }
+      })
       const gradient = await run(given({ source })(Conditional.gradient(density, params)))
       const away = (sign: number) => Math.hypot(gradient.values[0]! - sign, gradient.values[1]! - 3 * sign)
       expect(away(1)).toBeLessThan(1e-6)
@@ -266,7 +417,11 @@ describe("what is no error", () => {
     const own = Conditional.fromFunction({ ...options, initial: { b: [1, 2, 3] } }, likelihood)
     const first = (seed: number) => Array.from(Conditional.init(own, { seed }).values)
     expect(first(0).slice(6)).toEqual([1, 2, 3])
-    expect(first(0).slice(0, 6).every((value) => value !== 0)).toBe(true)
+    expect(
+      first(0)
+        .slice(0, 6)
+        .every((value) => value !== 0)
+    ).toBe(true)
     expect(first(0)).toEqual(first(0))
     expect(first(0).slice(0, 6)).not.toEqual(first(1).slice(0, 6))
   })

@@ -1,6 +1,6 @@
 /**
  * The score and the divergence of the networks of `layerNets` with a categorical: the score has mean 0 under the model, and the Fisher is the
- * second derivative of KL. N = 5 examples.
+ * second derivative of KL. N = 3 examples.
  */
 import { describe, expect, it } from "vitest"
 import { Device, Structure } from "../src/index.ts"
@@ -13,7 +13,7 @@ import { layerNets } from "./support/layerNets.ts"
 import { eps32, ratio, worst } from "./support/measure.ts"
 import { runWith } from "./support/subject.ts"
 
-const examples = 5
+const examples = 3
 const run = runWith(Device.wasm)
 
 /** |sum_y p(y) score(y)| / (n eps sum_y |p(y) score(y)|), the worst over the examples; p is that of logits `off` apart from z. */

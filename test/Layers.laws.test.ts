@@ -6,7 +6,6 @@
  * sums over them. Parameters, inputs and directions are dyadic: float32 holds them exactly, so an error is one of the arithmetic.
  */
 import { describe, expect, it } from "vitest"
-import { Device } from "../src/index.ts"
 import { isLayer } from "../src/model/Graph.ts"
 import * as registry from "../src/model/layers/registry.ts"
 import { outputSize, outputs, planOf, size } from "./oracle/graph/graph.ts"
@@ -15,6 +14,7 @@ import { generator } from "./oracle/random.ts"
 import {
   deviceRemainders,
   differenceDirection,
+  type GraphCase,
   graphCase,
   graphMaps,
   isSmooth,
@@ -29,28 +29,12 @@ import {
 import { layerNets, taken } from "./support/layerNets.ts"
 import type { LayerNet } from "./support/layerRow.ts"
 import { dyadic, eps32, ratio, vectorError, worst } from "./support/measure.ts"
-import { runWith } from "./support/subject.ts"
+import { devices, runWith } from "./support/subject.ts"
 
 const examples = 5
 const columns = 3
 
-/** Those that run on the slow device too. */
-const onBoth = [
-  "dense on a sequence",
-  "conv2d with strides, padding and dilation",
-  "conv2d in groups, of strides and not",
-  "depthwiseConv2d with strides, padding and dilation",
-  "conv2dTranspose with strides and padding",
-  "maxPool2d in windows that overlap, with padding",
-  "averagePool2d in windows that overlap, with padding",
-  "globalMaxPool of a masked sequence",
-  "layerNorm on a sequence, without shift and without scale",
-  "groupNorm on an image, a group a channel",
-  "embedding with padding, a masked sequence of outputs",
-  "masking, all that keeps a mask, and a reshape that ends it"
-]
-
-const laws = (layerNet: LayerNet, device: typeof Device.wasm) => {
+const laws = (layerNet: LayerNet, made: () => GraphCase, device: (typeof devices)[string]) => {
   const run = runWith(device)
   const { oracle } = layerNet
   const plan = planOf(oracle)
@@ -61,8 +45,6 @@ const laws = (layerNet: LayerNet, device: typeof Device.wasm) => {
   const vs = Array.from({ length: 4 }, () => dyadic(random.normals(size(oracle)), 8))
   const w = Float32Array.from(dyadic(random.normals(columns * examples * C), 8))
   const wAt = (k: number, n: number) => w.subarray((k * examples + n) * C, (k * examples + n + 1) * C)
-  // A layer that cannot be built fails the tests of its own rows alone.
-  const made = once(() => graphCase(layerNet, examples))
   const maps = once(() => run(graphMaps(made(), vs, w, columns)))
 
   it("has the oracle's blocks: rows, columns, bias, offset and form; control: transposed", () => {
@@ -181,11 +163,11 @@ const laws = (layerNet: LayerNet, device: typeof Device.wasm) => {
 }
 
 for (const [title, layerNet] of Object.entries(layerNets)) {
-  describe(`${title}, on wasm`, () => laws(layerNet, Device.wasm))
-}
-
-for (const title of onBoth) {
-  describe(`${title}, on cpu`, () => laws(layerNets[title]!, Device.cpu))
+  // A layer that cannot be built fails the tests of its own rows alone.
+  const made = once(() => graphCase(layerNet, examples))
+  for (const [name, device] of Object.entries(devices)) {
+    describe(`${title}, on ${name}`, () => laws(layerNet, made, device))
+  }
 }
 
 describe("the rows", () => {

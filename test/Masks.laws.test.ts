@@ -166,8 +166,8 @@ const tokens = {
   )
 }
 
-/** A sequence of numbers with positions that are -2 in all channels. */
-const [length, value] = [5, -2]
+/** A sequence of numbers with positions that are 2^127 in all channels. */
+const [length, value] = [5, 2 ** 127]
 const onNumbers = (masked: boolean): ReadonlyArray<NetworkLayer<string>> => [
   ...(masked ? [Network.masking({ value })] : []),
   Network.rmsNorm({ epsilon: 0.01 }),
@@ -208,12 +208,14 @@ for (const [name, device] of Object.entries(devices)) {
         }
       })
 
+      // A structure is the same on every device.
+      if (name !== "wasm") return
       it.each(Object.entries(structures))(
         "the Fisher in the structure %s is that without padding to 1e-5; control: not without the mask",
         async (_, structure) => {
-          const due = await fisher(short, structure, device)
-          expect(relativeError(await fisher(padded, structure, device), due)).toBeLessThanOrEqual(bound)
-          expect(relativeError(await fisher(unmasked, structure, device), due)).toBeGreaterThan(1e-2)
+          const due = await fisher(short, structure)
+          expect(relativeError(await fisher(padded, structure), due)).toBeLessThanOrEqual(bound)
+          expect(relativeError(await fisher(unmasked, structure), due)).toBeGreaterThan(1e-2)
         }
       )
     })

@@ -92,7 +92,7 @@ const averaged = (bent: boolean): LayerNet =>
     (N) => [N.dense(2), ...(bent ? [N.tanh] : []), N.dense(5), N.globalAveragePool, N.dense(2)]
   )
 
-/** Eschenhagen et al. 2023, proposition 2. */
+/** Eschenhagen et al. 2023, section 3.2. */
 describe("L6: K-FAC of a deep linear network that averages over T = 4 positions, with a Gaussian", () => {
   it("reduce is exact within blocks, ratio <= 50; control: expand, A times T^2, tanh between", async () => {
     const errorOf = async (net: LayerNet) => {

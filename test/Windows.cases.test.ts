@@ -67,13 +67,13 @@ const ours = (device: (typeof devices)[string], { input, kernel, layer }: Case) 
     return [tf.clone(map.output), map.pullbackInput(g), gradient]
   })
 
-const theirs = ({ grads = true, input, kernel = [1], theirs }: Case & { readonly grads?: boolean }) =>
+const theirs = ({ grads, input, kernel = [1], theirs }: Case) =>
   run(Device.cpu, () => {
     const x = tf.tensor(values(1, examples * sizeOf(input)), [examples, ...axesOf(input)])
     const k = tf.tensor(values(2, count(kernel)), [...kernel])
     const output = theirs(x, k)
     const g = tf.tensor(values(3, output.size), output.shape)
-    if (!grads) return [output, tf.zeros([1]), tf.zeros([1])]
+    if (grads === false) return [output, tf.zeros([1]), tf.zeros([1])]
     const parts = tf.grads((x, k) => tf.add(theirs(x, k), tf.mul(0, tf.sum(k))))([x, k], g)
     return [output, ...parts]
   })

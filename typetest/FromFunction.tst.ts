@@ -1,7 +1,16 @@
 /** A function of one's own in the types: its tensors, its name, and the structures that it has none of the factors for. */
 import * as tf from "@tensorflow/tfjs"
 import { describe, expect, test } from "tstyche"
-import { Conditional, Damping, Fisher, Likelihood, Network, type Params, Structure, Training } from "../src/index.ts"
+import {
+  Conditional,
+  Damping,
+  Fisher,
+  Likelihood,
+  Network,
+  type Params,
+  Structure,
+  Training
+} from "../src/index.ts"
 
 const likelihood = Likelihood.gaussian({ variance: 1 })
 const affine = Conditional.fromFunction(
@@ -38,9 +47,18 @@ describe("fromFunction", () => {
     const options = { name: "f", parameters: { w: [3] }, features: 3, outputs: 1 } as const
     const f = (_: { readonly w: tf.Tensor1D }, x: tf.Tensor2D) => x
     expect(Conditional.fromFunction).type.toBeCallableWith({ ...options, f }, likelihood)
-    expect(Conditional.fromFunction).type.toBeCallableWith({ ...options, f, initial: { w: [1, 2, 3] } }, likelihood)
-    expect(Conditional.fromFunction).type.not.toBeCallableWith({ ...options, f, initial: { v: [1] } }, likelihood)
-    expect(Conditional.fromFunction).type.not.toBeCallableWith({ ...options, f: async () => tf.zeros([1]) }, likelihood)
+    expect(Conditional.fromFunction).type.toBeCallableWith(
+      { ...options, f, initial: { w: [1, 2, 3] } },
+      likelihood
+    )
+    expect(Conditional.fromFunction).type.not.toBeCallableWith(
+      { ...options, f, initial: { v: [1] } },
+      likelihood
+    )
+    expect(Conditional.fromFunction).type.not.toBeCallableWith(
+      { ...options, f: async () => tf.zeros([1]) },
+      likelihood
+    )
     expect(Conditional.fromFunction).type.not.toBeCallableWith({ ...options, f: () => 3 }, likelihood)
     expect(Conditional.fromFunction).type.not.toBeCallableWith(
       { ...options, f: (_: { readonly v: tf.Tensor1D }, x: tf.Tensor2D) => x },
@@ -56,7 +74,11 @@ describe("a structure without layer factors", () => {
     expect(Fisher.estimate).type.toBeCallableWith(affine, params, Structure.gram)
     expect(Fisher.estimate).type.toBeCallableWith(affine, params, Structure.blockDiagonal)
     expect(Fisher.estimate).type.toBeCallableWith(affine, params, Structure.quasiDiagonal)
-    expect(Fisher.estimate).type.toBeCallableWith(affine, params, Structure.mixed([Structure.dense, Structure.gram]))
+    expect(Fisher.estimate).type.toBeCallableWith(
+      affine,
+      params,
+      Structure.mixed([Structure.dense, Structure.gram])
+    )
     expect(Fisher.accumulate).type.toBeCallableWith(affine, params, Structure.dense)
     expect(Fisher.estimateWithErrors).type.toBeCallableWith(affine, params, Structure.dense)
     expect(Training.run).type.toBeCallableWith(affine, params, {

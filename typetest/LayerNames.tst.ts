@@ -106,7 +106,7 @@ describe("the compiler refuses", () => {
     expect(Network.sequential).type.not.toBeCallableWith(sequence, [embedding])
     expect(Network.sequential).type.not.toBeCallableWith(4, [Network.positionalEmbedding])
     expect(Network.sequential).type.not.toBeCallableWith(4, [Network.masking({ value: 0 })])
-    expect(Network.sequential).type.not.toBeCallableWith(4, [embedding, Network.flatten, embedding])
+    expect(Network.sequential).type.not.toBeCallableWith(4, [embedding, embedding])
     expect(Network.sequential).type.not.toBeCallableWith(6, [
       Network.reshape({ length: 2, channels: 3 }),
       Network.conv2d({ filters: 2, kernel: 1 })

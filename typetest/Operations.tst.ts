@@ -37,6 +37,9 @@ declare const quasiDiagonal: Of<typeof Structure.quasiDiagonal>
 declare const kfac: Of<typeof Structure.kfac>
 declare const ekfac: Of<typeof Structure.ekfac>
 declare const gram: Of<typeof Structure.gram>
+declare const unitwise: Of<typeof Structure.unitwise>
+declare const kfacReduce: Of<typeof Structure.kfacReduce>
+declare const ekfacReduce: Of<typeof Structure.ekfacReduce>
 declare const otherDense: Of<typeof Structure.dense, B>
 declare const flag: boolean
 
@@ -54,6 +57,9 @@ describe("what a structure can do", () => {
     expect<Able<typeof Structure.gram>>().type.toBe<Exclude<Every, "factoredSolve">>()
     expect<Able<typeof Structure.kfac>>().type.toBe<Exclude<Every, "sum">>()
     expect<Able<typeof Structure.ekfac>>().type.toBe<Exclude<Every, "factoredSolve" | "sum">>()
+    expect<Able<typeof Structure.kfacReduce>>().type.toBe<Able<typeof Structure.kfac>>()
+    expect<Able<typeof Structure.ekfacReduce>>().type.toBe<Able<typeof Structure.ekfac>>()
+    expect<Able<typeof Structure.unitwise>>().type.toBe<Exclude<Every, "factoredSolve">>()
     expect<Able<typeof Structure.quasiDiagonal>>().type.toBe<
       Exclude<Every, "factoredSolve" | "sum" | "power" | "spectralNorm" | "eigenvalues">
     >()
@@ -85,6 +91,9 @@ describe("an operation that a structure lacks", () => {
     expect(Fisher.solve).type.not.toBeCallableWith(dense, gradient, factored)
     expect(Fisher.solve).type.not.toBeCallableWith(ekfac, gradient, factored)
     expect(Fisher.solve).type.not.toBeCallableWith(gram, gradient, factored)
+    expect(Fisher.solve).type.toBeCallableWith(kfacReduce, gradient, factored)
+    expect(Fisher.solve).type.not.toBeCallableWith(ekfacReduce, gradient, factored)
+    expect(Fisher.solve).type.not.toBeCallableWith(unitwise, gradient, factored)
     expect(NaturalGradient.step).type.not.toBeCallableWith(params, gradient, ekfac, {
       learningRate: 1,
       damping: factored
@@ -95,11 +104,15 @@ describe("an operation that a structure lacks", () => {
     expect(Fisher.sum).type.toBeCallableWith(gram, gram)
     expect(Fisher.sum).type.not.toBeCallableWith(kfac, kfac)
     expect(Fisher.sum).type.not.toBeCallableWith(ekfac, ekfac)
+    expect(Fisher.sum).type.toBeCallableWith(unitwise, unitwise)
+    expect(Fisher.sum).type.not.toBeCallableWith(kfacReduce, kfacReduce)
     expect(Fisher.sum).type.not.toBeCallableWith(quasiDiagonal, quasiDiagonal)
   })
   test("is an accumulator or a training of two passes", () => {
     expect(Accumulator.empty).type.toBeCallableWith(Structure.gram, space)
     expect(Accumulator.empty).type.not.toBeCallableWith(Structure.ekfac, space)
+    expect(Accumulator.empty).type.toBeCallableWith(Structure.kfacReduce, space)
+    expect(Accumulator.empty).type.not.toBeCallableWith(Structure.ekfacReduce, space)
     expect(Fisher.accumulate).type.toBeCallableWith(conditional, params, Structure.kfac)
     expect(Fisher.accumulate).type.not.toBeCallableWith(conditional, params, Structure.ekfac)
     const settings = { learningRate: 1, damping: absolute }
@@ -165,22 +178,29 @@ describe("a structure chosen at run time", () => {
   })
 })
 
+const mixture = () => Structure.mixed([Structure.kfacReduce, Structure.unitwise])
+
 describe("a mixture", () => {
   test("can do what all of its parts can", () => {
     const { dense, gram, kfac, quasiDiagonal } = Structure
-    expect(Structure.mixed([kfac, kfac])).type.toBe<Structure.Structure<Able<typeof kfac>>>()
+    expect<Able<ReturnType<typeof mixture>>>().type.toBe<Exclude<Structure.Operation, "factoredSolve" | "sum">>()
+    expect(Structure.mixed([kfac, kfac])).type.toBe<
+      Structure.Structure<Able<typeof kfac>> & Structure.OfLayers
+    >()
     expect(Structure.mixed([dense, gram])).type.toBe<Structure.Structure<Able<typeof dense>>>()
     expect(Structure.mixed([kfac, dense])).type.toBe<
-      Structure.Structure<Exclude<Structure.Operation, "factoredSolve" | "sum">>
+      Structure.Structure<Exclude<Structure.Operation, "factoredSolve" | "sum">> & Structure.OfLayers
     >()
     expect(Structure.mixed([kfac, quasiDiagonal])).type.toBe<
-      Structure.Structure<Able<typeof quasiDiagonal>>
+      Structure.Structure<Able<typeof quasiDiagonal>> & Structure.OfLayers
     >()
   })
   test("takes two passes where one of its parts does", () => {
     const { dense, ekfac, kfac } = Structure
-    expect(Structure.mixed([ekfac, dense])).type.toBe<Structure.TwoPass<Able<typeof ekfac>>>()
-    expect(Structure.mixed([ekfac])).type.toBe<Structure.TwoPass<Able<typeof ekfac>>>()
+    expect(Structure.mixed([ekfac, dense])).type.toBe<
+      Structure.TwoPass<Able<typeof ekfac>> & Structure.OfLayers
+    >()
+    expect(Structure.mixed([ekfac])).type.toBe<Structure.TwoPass<Able<typeof ekfac>> & Structure.OfLayers>()
     expect(Accumulator.empty).type.toBeCallableWith(Structure.mixed([kfac, dense]), space)
     expect(Accumulator.empty).type.not.toBeCallableWith(Structure.mixed([kfac, ekfac]), space)
   })

@@ -121,6 +121,68 @@ describe("a network's type is its signature", () => {
       Network.sequential({ ...image, height: some }, [Network.conv2d({ filters: 2, kernel: 3 })])
     ).type.toBe<Network.Network<`${number}x4x3 > conv2d(2, 3x3)`>>()
   })
+  test("says every option of a convolution in groups, along a sequence, of each channel, or transposed", () => {
+    const image = { height: 5, width: 4, channels: 6 } as const
+    expect(
+      Network.sequential(image, [
+        Network.conv2d({ filters: 4, kernel: 3, groups: 2, bias: false }),
+        Network.depthwiseConv2d({
+          kernel: [3, 2],
+          multiplier: 2,
+          stride: 2,
+          padding: "same",
+          dilation: [1, 3]
+        }),
+        Network.conv2dTranspose({ filters: 3, kernel: 4, stride: 2, padding: [1, 0], outputPadding: [0, 1] })
+      ])
+    ).type.toBe<
+      Network.Network<"5x4x6 > conv2d(4, 3x3, groups 2, no bias) > depthwiseConv2d(3x2, multiplier 2, stride 2x2, padding same, dilation 1x3) > conv2dTranspose(3, 4x4, stride 2x2, padding 1:1x0:0, output padding 0x1)">
+    >()
+    expect(
+      Network.sequential({ length: 9, channels: 4 }, [
+        Network.conv1d({ filters: 6, kernel: 3, padding: "causal", dilation: 2 }),
+        Network.conv1d({ filters: 2, kernel: 2, stride: 2, padding: [1, 0], groups: 2, bias: false })
+      ])
+    ).type.toBe<
+      Network.Network<"9x4 > conv1d(6, 3, padding causal, dilation 2) > conv1d(2, 2, stride 2, padding 1:0, groups 2, no bias)">
+    >()
+    expect(
+      Network.sequential(image, [
+        Network.conv2d({ filters: 4, kernel: 3, groups: 1 }),
+        Network.depthwiseConv2d({ kernel: 3, multiplier: 1, padding: "valid" }),
+        Network.conv2dTranspose({ filters: 3, kernel: 4, outputPadding: 0, bias: true })
+      ])
+    ).type.toBe<Network.Network<"5x4x6 > conv2d(4, 3x3) > depthwiseConv2d(3x3) > conv2dTranspose(3, 4x4)">>()
+  })
+  test("says every option of pooling, whose stride is its size unless said", () => {
+    const image = { height: 5, width: 4, channels: 6 } as const
+    expect(
+      Network.sequential(image, [
+        Network.maxPool2d({ size: 2, stride: 1 }),
+        Network.averagePool2d({ size: [3, 2], stride: [3, 2], padding: "same" }),
+        Network.globalMaxPool,
+        Network.dense(2)
+      ])
+    ).type.toBe<
+      Network.Network<"5x4x6 > maxPool2d(2x2, stride 1x1) > averagePool2d(3x2, padding same) > globalMaxPool > dense(2)">
+    >()
+    expect(
+      Network.sequential({ length: 9, channels: 4 }, [
+        Network.maxPool1d({ size: 3, padding: 1 }),
+        Network.averagePool1d({ size: 2, stride: 1 }),
+        Network.globalAveragePool,
+        Network.dense(2)
+      ])
+    ).type.toBe<
+      Network.Network<"9x4 > maxPool1d(3, padding 1:1) > averagePool1d(2, stride 1) > globalAveragePool > dense(2)">
+    >()
+    const some = 3 as number
+    expect(Network.maxPool2d({ size: some }).name).type.toBe<`maxPool2d(${number}x${number})`>()
+    expect(Network.maxPool2d({ size: 2, stride: some }).name).type.toBe<`maxPool2d(2x2${string})`>()
+    expect(
+      Network.maxPool2d({ size: some, stride: 2 }).name
+    ).type.toBe<`maxPool2d(${number}x${number}${string})`>()
+  })
   test("holds no layer where its input does not fit: numbers for an image, or an image for numbers", () => {
     const image = { height: 5, width: 4, channels: 3 } as const
     const convolution = Network.conv2d({ filters: 2, kernel: 3 })
@@ -154,7 +216,17 @@ describe("a network's type is its signature", () => {
     expect(Network.conv2d).type.not.toBeCallableWith({ filters: 8, kernel: [3] })
     expect(Network.conv2d).type.not.toBeCallableWith({ filters: 8, kernel: 3, padding: "full" })
     expect(Network.conv2d).type.not.toBeCallableWith({ filters: 8, kernel: 3, padding: [1, [2, 3]] })
-    expect(Network.conv2d).type.not.toBeCallableWith({ filters: 8, kernel: 3, groups: 2 })
+    expect(Network.conv2d).type.not.toBeCallableWith({ filters: 8, kernel: 3, strides: 2 })
+    expect(Network.conv1d).type.not.toBeCallableWith({ filters: 8, kernel: [3, 3] })
+    expect(Network.depthwiseConv2d).type.not.toBeCallableWith({ kernel: 3, filters: 2 })
+    expect(Network.conv2dTranspose).type.not.toBeCallableWith({ filters: 8, kernel: 3, dilation: 2 })
+    expect(Network.maxPool2d).type.not.toBeCallableWith({ kernel: 2 })
+    expect(Network.averagePool1d).type.not.toBeCallableWith({ size: 2, padding: "causal" })
+    expect(Network.sequential).type.not.toBeCallableWith({ length: 9, channels: 4 }, [
+      Network.maxPool2d({ size: 2 }),
+      Network.flatten,
+      Network.dense(2)
+    ])
     expect(Conditional.make).type.not.toBeCallableWith(network, "categorical")
   })
 })

@@ -80,6 +80,16 @@ type BlockSums<S extends string, Op extends Operation> = Effect.fn.Return<
 /** How many numbers of cotangents are on the device at once: 128 MiB, beside some copies of them. */
 const columnBudget = 2 ** 25
 
+/** 1 GiB of one column: gradients that are written out are as many numbers as the parameters, for each example. */
+const mostNumbers = 2 ** 28
+
+const tooWide = (examples: number, numbers: number): InvalidArgument =>
+  new InvalidArgument({
+    argument: "blockSize",
+    value: String(examples),
+    message: `A block of ${examples} examples takes ${numbers} numbers for each column of its backward pass, over the ${mostNumbers} that are allowed. Give a smaller blockSize.`
+  })
+
 /**
  * Sample, backprop and reduce, for a block that is linearised already. Where the columns of the block are too many to be on the
  * device at once, they go back in groups, and the sums of the groups are added in order.
@@ -93,6 +103,7 @@ export const sampledSums = Effect.fnUntraced(function* <S extends string, Op ext
   const draws = collapse(yield* sampler.draw(outputs, round), outputs)
   const all = yield* Effect.fromResult(cotangents(draws, outputs))
   const { examples } = outputs.batch
+  if (examples * width > mostNumbers) return yield* tooWide(examples, examples * width)
   const atOnce = Math.max(1, Math.floor(columnBudget / (examples * width)))
   const group = Effect.fnUntraced(function* (from: number) {
     const columns = Math.min(atOnce, draws.columns - from)

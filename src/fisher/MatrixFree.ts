@@ -20,7 +20,7 @@ import type {
 } from "../Errors.ts"
 import * as ConjugateGradient from "../linalg/ConjugateGradient.ts"
 import type { Operator } from "../linalg/Operator.ts"
-import { type Conditional, type Linearization, linearize, load, sumScores } from "../model/Conditional.ts"
+import { type Conditional, type Linearization, linearize, load } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
 import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Params } from "../model/Params.ts"
@@ -147,25 +147,17 @@ const products = <S extends string>(
   tangents: ReadonlyArray<Tangent.Tangent<S>>
 ): Effect.Effect<ReadonlyArray<Float64Array>, ProductError, Services> => {
   const { size } = spaceOf(self)
-  return overData(self, tangents.length * size, ({ backprop, outputs, pushforward }, columns, count) =>
+  return overData(self, tangents.length * size, ({ outputs, pullback, pushforward }, columns, count) =>
     Effect.gen(function* () {
       const all = new Float64Array(tangents.length * size)
       for (const [i, tangent] of tangents.entries()) {
         const u = yield* pushforward(tangent)
-        all.set(yield* gradientOf(backprop, outputFisher(columns, count, u, outputs.size)), i * size)
+        all.set(yield* pullback(outputFisher(columns, count, u, outputs.size)), i * size)
       }
       return all
     })
   ).pipe(Effect.map((all) => tangents.map((_, i) => all.subarray(i * size, (i + 1) * size))))
 }
-
-/** sum_n J_n^T w_n, `[P]`. */
-const gradientOf = Effect.fnUntraced(function* <S extends string>(
-  backprop: Linearization<S>["backprop"],
-  w: Float32Array
-) {
-  return yield* sumScores(yield* backprop(w, 1))
-}, Effect.scoped)
 
 /**
  * F v.

@@ -8,17 +8,19 @@
 import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
 import { requireLength, requireSizes } from "./reference/require.ts"
 import { reference } from "./reference.ts"
-import { type Arena, type Opened, makeArena } from "./wasm/arena.ts"
-import { fusedModule, plainModule } from "./wasm/modules.ts"
+import { type Arena, makeArena, type Opened } from "./internal/arena.ts"
+import { fusedModule, plainModule } from "./internal/modules.ts"
 
 /** Compiles the kernels. Rejects where the engine has no WebAssembly with vectors of 128 bits. */
-export const startWasmKernels = async (): Promise<Kernels> => {
-  const fused = bytes(fusedModule)
-  return wasmKernelsFrom(await WebAssembly.compile(WebAssembly.validate(fused) ? fused : bytes(plainModule)))
-}
+export const startWasmKernels = async (): Promise<Kernels> =>
+  kernelsOn(makeArena(await compileKernels(fusedWorks())))
 
-/** The kernels of one compiled module, with a memory of their own. */
-export const wasmKernelsFrom = (module: WebAssembly.Module): Kernels => kernelsOn(makeArena(module))
+/** Whether the engine has fused multiply-adds (relaxed SIMD): Node from 24 on, Chrome from 114 on. */
+export const fusedWorks = (): boolean => WebAssembly.validate(bytes(fusedModule))
+
+/** The kernels, compiled but without a memory. */
+export const compileKernels = (fused: boolean): Promise<WebAssembly.Module> =>
+  WebAssembly.compile(bytes(fused ? fusedModule : plainModule))
 
 const bytes = (base64: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
@@ -79,7 +81,23 @@ export const kernelsOn = (arena: Arena): Kernels => ({
     )
   },
   symmetricEigen: (p) => {
-    return reference.symmetricEigen(p)
+    const { n, a, values, vectors } = p
+    requireSizes("symmetricEigen", { n })
+    requireLength("symmetricEigen", "a", a, n * n)
+    requireLength("symmetricEigen", "values", values, n)
+    return call(
+      arena,
+      [8 * n * n, 8 * n],
+      ({ exports, buffer, at: [from, to, work] }) => {
+        const copy = copied(Float64Array, buffer, from!, a, n * n)
+        if (!exports.symmetricEigen(n, from!, to!, vectors, work!)) return false
+        values.set(new Float64Array(buffer, to!, n))
+        if (vectors) a.set(copy)
+        return true
+      },
+      () => reference.symmetricEigen(p),
+      arena.eigenScratch(n, vectors)
+    )
   }
 })
 
@@ -128,18 +146,20 @@ const syrk = (arena: Arena, p: Syrk): void => {
   )
 }
 
+type RealConstructor = Float32ArrayConstructor | Float64ArrayConstructor
+
 /** float32 where all operands are: float64 asks for the precision that it names. */
-const common = (...operands: ReadonlyArray<Real>): Float32ArrayConstructor | Float64ArrayConstructor =>
+const common = (...operands: ReadonlyArray<Real>): RealConstructor =>
   operands.every((operand) => operand instanceof Float32Array) ? Float32Array : Float64Array
 
 /** A view of the memory at `at`, filled with the first `length` numbers of an operand. */
-const copied = <T extends Real>(
-  Type: new (buffer: ArrayBuffer, at: number, length: number) => T,
+const copied = (
+  Type: RealConstructor,
   buffer: ArrayBuffer,
   at: number,
   from: Real,
   length: number
-): T => {
+): Real => {
   const view = new Type(buffer, at, length)
   view.set(from.length === length ? from : from.subarray(0, length))
   return view

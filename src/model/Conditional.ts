@@ -6,13 +6,20 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { Effect, Result, Schema, type Scope } from "effect"
-import { InvalidArgument, type InvalidLabel, MissingLabels, NonFinite, ShapeMismatch, TensorFailure } from "../Errors.ts"
+import {
+  InvalidArgument,
+  type InvalidLabel,
+  MissingLabels,
+  NonFinite,
+  ShapeMismatch,
+  TensorFailure
+} from "../Errors.ts"
 import { decodeOrThrow, firstNonFinite, Seed } from "../Options.ts"
 import { fold, make as makeKey } from "../random/Key.ts"
 import { Device } from "../tensor/Device.ts"
 import type { Batch, Labels } from "./Batch.ts"
 import * as Init from "./Init.ts"
-import { forward, linearize as linearizeNetwork, type LinearizedNetwork } from "./internal/walk.ts"
+import { forward, type LinearizedNetwork, linearize as linearizeNetwork } from "./internal/walk.ts"
 import type { Weights } from "./Layer.ts"
 import type { SampledDistribution, SampledLikelihood } from "./Likelihood.ts"
 import * as Network from "./Network.ts"
@@ -165,12 +172,9 @@ const widthOf = <S extends string>({ layers, outputs, own, space }: Network.Netw
   )
 }
 
-/** Of what a tensor program threw, typed errors of these kinds as they are: a function of the user's says itself what is wrong. */
-const thrown = <E extends Error>(...kinds: ReadonlyArray<new (...fields: never) => E>) =>
-  Effect.mapError((error: TensorFailure): TensorFailure | E => {
-    const cause = error.cause as E
-    return kinds.some((kind) => cause instanceof kind) ? cause : error
-  })
+/** A function of the user's says itself what is wrong: its typed error is the failure, and not the cause of one. */
+const thrown = (error: TensorFailure): TensorFailure | ShapeMismatch =>
+  error.cause instanceof TensorFailure || error.cause instanceof ShapeMismatch ? error.cause : error
 
 const finiteOutputs = (what: string, values: Float32Array) => {
   const index = firstNonFinite(values)
@@ -208,16 +212,14 @@ const outputs = <S extends string>(
   const size = network.outputs
   const cache: Array<SampledDistribution | undefined> = new Array(batch.examples)
   const labels = likelihood.observes === true ? batch.labels : undefined
-  const observed = (n: number) =>
-    labels?.values.subarray(n * labels.labelSize, (n + 1) * labels.labelSize)
+  const observed = (n: number) => labels?.values.subarray(n * labels.labelSize, (n + 1) * labels.labelSize)
   return {
     batch,
     likelihood,
     z,
     size,
     observed,
-    distribution: (n) =>
-      (cache[n] ??= likelihood.at(z.subarray(n * size, (n + 1) * size), observed(n)))
+    distribution: (n) => (cache[n] ??= likelihood.at(z.subarray(n * size, (n + 1) * size), observed(n)))
   }
 }
 
@@ -225,12 +227,16 @@ const outputs = <S extends string>(
 export const evaluate = Effect.fnUntraced(function* <S extends string>(
   { conditional, weights }: Loaded<S>,
   batch: Batch
-): Effect.fn.Return<Outputs, TensorFailure | ShapeMismatch | NonFinite | InvalidArgument, Device | Scope.Scope> {
+): Effect.fn.Return<
+  Outputs,
+  TensorFailure | ShapeMismatch | NonFinite | InvalidArgument,
+  Device | Scope.Scope
+> {
   yield* fits(conditional, batch)
   const device = yield* Device
-  const output = yield* device.compute("forward", (keep) =>
-    keep(outputOf(conditional.network, weights, inputTensor(batch)))
-  ).pipe(thrown<TensorFailure | ShapeMismatch>(TensorFailure, ShapeMismatch))
+  const output = yield* device
+    .compute("forward", (keep) => keep(outputOf(conditional.network, weights, inputTensor(batch))))
+    .pipe(Effect.mapError(thrown))
   const [z] = yield* device.read("forward", [output])
   return outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
 }, Effect.scoped)
@@ -251,6 +257,14 @@ export interface Linearization<S extends string> {
     columns: number,
     share?: number
   ) => Effect.Effect<Scores<S>, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope>
+  /**
+   * sum_n J_n^T w_n, `[P]`, for one cotangent `[N, C]`: the scores of one column, summed over examples.
+   *
+   * *Cost*: as `backprop` of one column; of a function of one's own, one pass over the whole block. *Fails*: as `backprop`.
+   */
+  readonly pullback: (
+    cotangents: Float32Array
+  ) => Effect.Effect<Float32Array, TensorFailure | ShapeMismatch | NonFinite, Device>
   /** J v, `[N, C]`: the change of z for a tangent, layer by layer. *Cost*: two forward passes. */
   readonly pushforward: (
     tangent: Tangent<S>
@@ -261,15 +275,21 @@ export interface Linearization<S extends string> {
 export const linearize = Effect.fnUntraced(function* <S extends string>(
   { conditional, weights }: Loaded<S>,
   batch: Batch
-): Effect.fn.Return<Linearization<S>, TensorFailure | ShapeMismatch | NonFinite | InvalidArgument, Device | Scope.Scope> {
+): Effect.fn.Return<
+  Linearization<S>,
+  TensorFailure | ShapeMismatch | NonFinite | InvalidArgument,
+  Device | Scope.Scope
+> {
   yield* fits(conditional, batch)
   const device = yield* Device
   const { network } = conditional
-  const map = yield* device.compute("linearize", (keep) => {
-    const made = linearized(network, weights, inputTensor(batch))
-    for (const tensor of new Set(made.tape)) keep(tensor)
-    return made
-  }).pipe(thrown<TensorFailure | ShapeMismatch | InvalidArgument>(TensorFailure, ShapeMismatch, InvalidArgument))
+  const map = yield* device
+    .compute("linearize", (keep) => {
+      const made = linearized(network, weights, inputTensor(batch))
+      for (const tensor of new Set(made.tape)) keep(tensor)
+      return made
+    })
+    .pipe(Effect.mapError((error) => (error.cause instanceof InvalidArgument ? error.cause : thrown(error))))
   const [z] = yield* device.read("linearize", [map.output])
   const outs = outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
   return {
@@ -277,6 +297,7 @@ export const linearize = Effect.fnUntraced(function* <S extends string>(
     width: widthOf(network),
     backprop: (cotangents, columns, share = 1) =>
       backprop(network.space, map, batch.examples, network.outputs, cotangents, columns, share),
+    pullback: (cotangents) => pullback(network.space, map, batch.examples, network.outputs, cotangents),
     pushforward: (tangent) => pushforward(conditional, map, tangent)
   }
 })
@@ -290,27 +311,65 @@ const backprop = Effect.fnUntraced(function* <S extends string>(
   columns: number,
   share: number
 ): Effect.fn.Return<Scores<S>, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
-  const due = columns * examples * outputSize
-  if (cotangents.length !== due) {
-    return yield* new ShapeMismatch({
-      what: "cotangents",
-      expected: `${columns} x ${examples} x ${outputSize}`,
-      actual: String(cotangents.length),
-      message: `${cotangents.length} numbers are no cotangents of ${columns} columns, ${examples} examples and ${outputSize} outputs. Give ${due}.`
-    })
-  }
-  yield* finiteOutputs("cotangents", cotangents)
+  yield* requireCotangents(cotangents, columns, examples, outputSize)
   const device = yield* Device
   const tape = new Set(map.tape)
-  const layers = yield* device.compute("backprop", (keep) => {
-    const scores = map.scores(tf.tensor3d(cotangents, [columns, examples, outputSize]))
-    // What the linearisation keeps has its owner already.
-    const made = scores.flatMap(tensorsOf).filter((tensor) => !tape.has(tensor))
-    for (const tensor of new Set(made)) keep(tensor)
-    return scores
-  }).pipe(thrown<TensorFailure | ShapeMismatch>(TensorFailure, ShapeMismatch))
+  const layers = yield* device
+    .compute("backprop", (keep) => {
+      const scores = map.scores(tf.tensor3d(cotangents, [columns, examples, outputSize]))
+      // What the linearisation keeps has its owner already.
+      const made = scores.flatMap(tensorsOf).filter((tensor) => !tape.has(tensor))
+      for (const tensor of new Set(made)) keep(tensor)
+      return scores
+    })
+    .pipe(Effect.mapError(thrown))
   return { space, examples, columns, share, layers }
 })
+
+const requireCotangents = (
+  cotangents: Float32Array,
+  columns: number,
+  examples: number,
+  outputs: number
+): Effect.Effect<unknown, ShapeMismatch | NonFinite> => {
+  const due = columns * examples * outputs
+  return cotangents.length === due
+    ? finiteOutputs("cotangents", cotangents)
+    : Effect.fail(
+        new ShapeMismatch({
+          what: "cotangents",
+          expected: `${columns} x ${examples} x ${outputs}`,
+          actual: String(cotangents.length),
+          message: `${cotangents.length} numbers are no cotangents of ${columns} columns, ${examples} examples and ${outputs} outputs. Give ${due}.`
+        })
+      )
+}
+
+const pullback = Effect.fnUntraced(function* <S extends string>(
+  space: Network.Network<S>["space"],
+  map: LinearizedNetwork,
+  examples: number,
+  outputs: number,
+  cotangents: Float32Array
+): Effect.fn.Return<Float32Array, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
+  const together = map.pullback
+  if (together === undefined) {
+    return yield* sumScores(yield* backprop(space, map, examples, outputs, cotangents, 1, 1))
+  }
+  yield* requireCotangents(cotangents, 1, examples, outputs)
+  const device = yield* Device
+  const sums = yield* device
+    .compute("pullback", (keep) => together(tf.tensor2d(cotangents, [examples, outputs])).map(keep))
+    .pipe(Effect.mapError(thrown))
+  return laidOut(space, yield* device.read("pullback", sums))
+}, Effect.scoped)
+
+/** The values of every block as one vector. */
+const laidOut = ({ blocks, size }: Layout, parts: ReadonlyArray<Float32Array>): Float32Array => {
+  const values = new Float32Array(size)
+  for (const [i, { offset }] of blocks.entries()) values.set(parts[i]!, offset)
+  return values
+}
 
 const pushforward = Effect.fnUntraced(function* <S extends string>(
   conditional: Conditional<S>,
@@ -320,7 +379,9 @@ const pushforward = Effect.fnUntraced(function* <S extends string>(
   yield* sameSpace("tangent", conditional.network.space, tangent.space)
   const device = yield* Device
   const direction = yield* upload(blocksOf(conditional.network.space, tangent.values))
-  const change = yield* device.compute("pushforward", (keep) => keep(map.pushforward(direction))).pipe(thrown<TensorFailure | ShapeMismatch>(TensorFailure, ShapeMismatch))
+  const change = yield* device
+    .compute("pushforward", (keep) => keep(map.pushforward(direction)))
+    .pipe(Effect.mapError(thrown))
   const [values] = yield* device.read("pushforward", [change])
   return yield* finiteOutputs("changes of the outputs", values!)
 }, Effect.scoped)
@@ -333,10 +394,7 @@ export const sumScores = Effect.fnUntraced(function* <S extends string>(
   const sums = yield* device.compute("sum of scores", (keep) =>
     scores.layers.map((score) => keep(summedGradient(score)))
   )
-  const parts = yield* device.read("sum of scores", sums)
-  const values = new Float32Array(scores.space.size)
-  for (const [i, { block }] of scores.layers.entries()) values.set(parts[i]!, block.offset)
-  return values
+  return laidOut(scores.space, yield* device.read("sum of scores", sums))
 }, Effect.scoped)
 
 /**

@@ -8,19 +8,15 @@
  * With few parameters, at most a quarter of the examples of a block, J is taken parameter by parameter over the whole block, once: a pass of
  * tfjs costs little more for a block than for one example.
  */
-import * as tf from "@tensorflow/tfjs"
+import type * as tf from "@tensorflow/tfjs"
 import { Schema } from "effect"
-import { InvalidArgument, NonFinite, ShapeMismatch, TensorFailure } from "../Errors.ts"
+import { InvalidArgument, NonFinite, ShapeMismatch } from "../Errors.ts"
 import { decodeOrThrow, firstNonFinite, NonNegativeInt, PositiveInt, shown } from "../Options.ts"
-import { sumOf } from "../tensor/Device.ts"
-import { firstAlone, jacobian, pulledBack, pushedForward, type RowsFunction } from "../tensor/Gradients.ts"
 import { type Conditional, make } from "./Conditional.ts"
-import { variance } from "./Init.ts"
-import { drawn } from "./layers/affine.ts"
+import { mapOf, type Own } from "./internal/ownMap.ts"
 import type { SampledLikelihood } from "./Likelihood.ts"
-import type { Network, OwnMap, OwnPoint } from "./Network.ts"
-import type { Layout, ParamBlock } from "./ParamSpace.ts"
-import type { WrittenScore } from "./Score.ts"
+import type { Network } from "./Network.ts"
+import type { ParamBlock } from "./ParamSpace.ts"
 
 /** The shapes of a function's parameters by name: `{ kernel: [3, 4], bias: [4], rate: [] }`. */
 export type ParameterShapes = Readonly<Record<string, ReadonlyArray<number>>>
@@ -81,7 +77,9 @@ const Dimensions = Schema.Array(PositiveInt).check(
 const Options = Schema.Struct({
   name: Schema.NonEmptyString,
   parameters: Schema.Record(Schema.NonEmptyString, Dimensions).check(
-    Schema.makeFilter((shapes) => Object.keys(shapes).length > 0 || "Give the shape of at least one parameter.")
+    Schema.makeFilter(
+      (shapes) => Object.keys(shapes).length > 0 || "Give the shape of at least one parameter."
+    )
   ),
   features: NonNegativeInt,
   outputs: PositiveInt,
@@ -89,8 +87,11 @@ const Options = Schema.Struct({
   initial: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
 })
 
-/** The options without the types of their names. */
-type Own = FunctionOptions<string, ParameterShapes, number, number>
+/** The options without the types of their names, decoded. */
+interface Decoded extends Own {
+  readonly features: number
+  readonly initial?: Readonly<Record<string, unknown>>
+}
 
 /**
  * A conditional with a function of one's own for its network.
@@ -98,7 +99,7 @@ type Own = FunctionOptions<string, ParameterShapes, number, number>
  * `Conditional.init` draws a parameter that `initial` does not give from the normal distribution, as a kernel of its rows and columns.
  *
  * *Cost*: of P parameters and blocks of N examples, 3 P passes over a block where 4 P <= N and tfjs has the second derivatives; else min(K, C)
- * passes forwards and backwards over each single example for K columns. A pass is some 20 to 50 microseconds for each operation of f. *Memory*:
+ * passes forwards and backwards over each single example for K columns. A pass is 30 to 70 microseconds for each operation of f. *Memory*:
  * P floats for each example and column; where 4 P <= N, for each example and output too.
  *
  * *Throws*: `InvalidArgument`, `ShapeMismatch`, `NonFinite` for options that are none. *Fails* where it is used: `ShapeMismatch` where f gives
@@ -135,10 +136,10 @@ export const fromFunction = <
   likelihood: SampledLikelihood
 ): Conditional<FunctionSignature<Name, Features, Outputs>> => {
   const decoded = decodeOrThrow(Options, options)
-  return make(networkOf({ ...(decoded as unknown as Own) }), likelihood)
+  return make(networkOf(decoded as Decoded), likelihood)
 }
 
-const networkOf = <S extends string>(options: Own): Network<S> => {
+const networkOf = <S extends string>(options: Decoded): Network<S> => {
   const { features, name, outputs, parameters } = options
   const blocks: Array<ParamBlock> = []
   let size = 0
@@ -176,7 +177,10 @@ const requireSize = (name: string, size: number): void => {
 }
 
 /** The values of `initial`, checked. */
-const initialOf = ({ initial = {}, name }: Own, blocks: ReadonlyArray<ParamBlock>): ReadonlyMap<string, Float32Array> =>
+const initialOf = (
+  { initial = {}, name }: Decoded,
+  blocks: ReadonlyArray<ParamBlock>
+): ReadonlyMap<string, Float32Array> =>
   new Map(
     Object.entries(initial).map(([key, values]) => {
       const block = blocks.find(({ layer }) => layer === key)
@@ -192,7 +196,8 @@ const initialOf = ({ initial = {}, name }: Own, blocks: ReadonlyArray<ParamBlock
   )
 
 const numbersOf = (what: string, values: unknown, due: number): Float32Array => {
-  const list = Array.isArray(values) || values instanceof Float32Array || values instanceof Float64Array ? values : []
+  const list =
+    Array.isArray(values) || values instanceof Float32Array || values instanceof Float64Array ? values : []
   if (list.length !== due) {
     throw new ShapeMismatch({
       what,
@@ -210,150 +215,4 @@ const numbersOf = (what: string, values: unknown, due: number): Float32Array => 
     value: shown(list[index]),
     message: `${what} holds ${shown(list[index])} at index ${index}. Every number must be finite in float32.`
   })
-}
-
-/** How many times fewer than the examples of a block the parameters must be for J to be taken by parameters. */
-const few = 4
-
-const mapOf = (options: Own, initial: ReadonlyMap<string, Float32Array>): OwnMap => {
-  const { outputs, parameters } = options
-  const tensors = (blocks: ReadonlyArray<ParamBlock>, weights: OwnPoint["weights"]): ReadonlyArray<tf.Tensor> =>
-    blocks.map(({ layer }, i) => weights[i]!.kernel.reshape([...parameters[layer]!]))
-  /** f of the parameters that move; the others are where it is taken. */
-  const at = ({ frozen, space, weights }: OwnPoint): [RowsFunction, ReadonlyArray<tf.Tensor>] => {
-    const held = tensors(frozen, weights.slice(space.blocks.length))
-    const named = (of: ReadonlyArray<ParamBlock>, values: ReadonlyArray<tf.Tensor>) =>
-      of.map(({ layer }, i) => [layer, values[i]!] as const)
-    return [
-      (moving, x) => valueOf(options, Object.fromEntries([...named(space.blocks, moving), ...named(frozen, held)]), x),
-      tensors(space.blocks, weights)
-    ]
-  }
-  return {
-    initialise: (key, init, { columns, layer, rows }) =>
-      initial.get(layer) ?? drawn(key, variance(init, rows, columns), rows, columns, false),
-    forward: (point, x) => {
-      const [f, moving] = at(point)
-      return f(moving, x)
-    },
-    linearize: (point, x) => {
-      const { space } = point
-      const [f, moving] = at(point)
-      const z = f(moving, x)
-      requireRowwise(options, f, moving, x, z)
-      const known = few * space.size <= x.shape[0] ? jacobian(f, moving, x, outputs) : undefined
-      // The tensors of the parameters are those of this program: a later one makes its own.
-      const later = <A>(use: (f: RowsFunction, moving: ReadonlyArray<tf.Tensor>) => A): A =>
-        differentiated(options, () => use(...at(point)))
-      return {
-        output: z,
-        tape: [x, z, ...(known ?? [])],
-        scores: (cotangent) =>
-          known === undefined
-            ? written(space, later((f, moving) => pulledBack(f, moving, x, cotangent)))
-            : written(space, known.map((j) => fromLeft(cotangent, j))),
-        pushforward: (direction) => {
-          const v = tensors(space.blocks, direction)
-          if (known !== undefined) return fromRight(known, v)
-          return later(
-            (f, moving) =>
-              pushedForward(f, moving, x, outputs, v) ??
-              fromRight(pulledBack(f, moving, x, units(outputs, x.shape[0])), v)
-          )
-        }
-      }
-    }
-  }
-}
-
-const written = ({ blocks }: Layout, gradients: ReadonlyArray<tf.Tensor3D>): ReadonlyArray<WrittenScore> =>
-  gradients.map((gradient, i) => ({ _tag: "Written", block: blocks[i]!, gradient }))
-
-/** sum_c w[k, n, c] J[c, n, p], `[K, N, P]`. */
-const fromLeft = (w: tf.Tensor3D, j: tf.Tensor3D): tf.Tensor3D => {
-  const [columns, examples, outputs] = w.shape
-  const size = j.shape[2]
-  return sumOf(outputs, (c) =>
-    tf.mul(tf.slice(w, [0, 0, c], [columns, examples, 1]), tf.slice(j, [c, 0, 0], [1, examples, size]))
-  )
-}
-
-/** sum_p J[c, n, p] v[p], `[N, C]`. */
-const fromRight = (js: ReadonlyArray<tf.Tensor3D>, v: ReadonlyArray<tf.Tensor>): tf.Tensor2D => {
-  const parts = js.map((j, i) => {
-    const [outputs, examples, size] = j.shape
-    const change = tf.matMul(j.reshape<tf.Tensor2D>([outputs * examples, size]), v[i]!.reshape<tf.Tensor2D>([size, 1]))
-    return tf.transpose(change.reshape<tf.Tensor2D>([outputs, examples]))
-  })
-  return tf.addN(parts)
-}
-
-/** For every example the unit vectors of z, `[C, N, C]`. */
-const units = (outputs: number, examples: number): tf.Tensor3D =>
-  tf.tile(tf.eye(outputs).reshape<tf.Tensor3D>([outputs, 1, outputs]), [1, examples, 1])
-
-const textOf = (cause: unknown): string => String(cause).replace(/[.\s]+$/, "")
-
-/** z as f gives it, checked; a tensor of this program, whatever f returns. */
-const valueOf = (options: Own, parameters: Readonly<Record<string, tf.Tensor>>, x: tf.Tensor2D): tf.Tensor2D => {
-  const { f, name, outputs } = options
-  let value: unknown
-  try {
-    value = f(parameters, x)
-  } catch (cause) {
-    const message = `The function ${name} threw ${textOf(cause)}. Give one that computes z for every x and these parameters.`
-    throw new TensorFailure({ stage: `function ${name}`, cause, message })
-  }
-  const rows = x.shape[0]
-  if (isMatrix(value, rows, outputs)) return value.clone()
-  // Its failure is nobody's: this one is told instead.
-  if (value instanceof Promise) value.catch(() => undefined)
-  const actual = described(value)
-  throw new ShapeMismatch({
-    what: `z of the function ${name}`,
-    expected: `a float32 tensor [${rows}, ${outputs}]`,
-    actual,
-    message: `The function ${name} gave ${actual} for ${rows} rows of x. Give a float32 tensor [${rows}, ${outputs}], a row for each.`
-  })
-}
-
-const isMatrix = (value: unknown, rows: number, columns: number): value is tf.Tensor2D =>
-  value instanceof tf.Tensor &&
-  !value.isDisposed &&
-  value.dtype === "float32" &&
-  value.rank === 2 &&
-  value.shape[0] === rows &&
-  value.shape[1] === columns
-
-const described = (value: unknown): string =>
-  value instanceof tf.Tensor
-    ? `a ${value.isDisposed ? "disposed " : ""}tensor [${value.shape.join(", ")}] of ${value.dtype}`
-    : value instanceof Promise
-      ? "a promise"
-      : shown(value)
-
-const requireRowwise = (
-  { name }: Own,
-  f: RowsFunction,
-  moving: ReadonlyArray<tf.Tensor>,
-  x: tf.Tensor2D,
-  z: tf.Tensor2D
-): void => {
-  if (x.shape[0] < 2 || firstAlone(f, moving, x, z)) return
-  throw new InvalidArgument({
-    argument: "f",
-    value: name,
-    message: `The function ${name} gives the first example another z alone than among ${x.shape[0]}. Let row n of z depend on row n of x alone.`
-  })
-}
-
-/** What tfjs says of a function that it cannot differentiate, in words that name it. */
-const differentiated = <A>({ name }: Own, run: () => A): A => {
-  try {
-    return run()
-  } catch (cause) {
-    if (cause instanceof ShapeMismatch || cause instanceof TensorFailure) throw cause
-    const message = `The function ${name} cannot be differentiated: ${textOf(cause)}. Use operations that have a gradient on this device.`
-    throw new TensorFailure({ stage: `gradient of function ${name}`, cause, message })
-  }
 }

@@ -14,16 +14,7 @@ import type { Init } from "./Init.ts"
 import type { LinearizedNetwork } from "./internal/walk.ts"
 import type { Layer, Weights } from "./Layer.ts"
 import type { Layout, ParamBlock, ParamSpace } from "./ParamSpace.ts"
-import {
-  described,
-  type Form,
-  type Image,
-  type Sequence,
-  type Shape,
-  type ShapeName,
-  shapeName,
-  sizeOf
-} from "./Shape.ts"
+import { described, type Form, type FormOf, type Shape, type ShapeName, shapeName, sizeOf } from "./Shape.ts"
 
 export type { Graph, Node } from "./Graph.ts"
 export * from "./layers/registry.ts"
@@ -113,14 +104,6 @@ export type Fitting<Features extends Shape, Layers extends ReadonlyArray<Layer<s
   FormOf<Features>,
   Layers
 >
-
-type FormOf<Input extends Shape> = [Input] extends [number]
-  ? "numbers"
-  : [Input] extends [Image]
-    ? "image"
-    : [Input] extends [Sequence]
-      ? "sequence"
-      : Form
 
 type From<Now extends Form, Layers extends ReadonlyArray<Layer<string>>> = Layers extends readonly [
   Layer<infer Name, infer Takes, infer Gives>,

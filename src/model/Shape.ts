@@ -22,6 +22,15 @@ export type Shape = number | Sequence | Image
 /** Which of them a layer takes and gives. */
 export type Form = "numbers" | "sequence" | "image"
 
+/** The form of a shape, for the compiler; any, where it is known at run time alone. */
+export type FormOf<S extends Shape> = [S] extends [number]
+  ? "numbers"
+  : [S] extends [Image]
+    ? "image"
+    : [S] extends [Sequence]
+      ? "sequence"
+      : Form
+
 export const formOf = (shape: Shape): Form =>
   typeof shape === "number" ? "numbers" : "length" in shape ? "sequence" : "image"
 

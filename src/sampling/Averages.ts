@@ -23,8 +23,7 @@ import {
   type Loaded,
   linearize,
   load,
-  type Outputs,
-  sumScores
+  type Outputs
 } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
 import type { Params } from "../model/Params.ts"
@@ -86,7 +85,7 @@ export const blockGradient = Effect.fnUntraced(function* <S extends string>(
  * *Fails*: `InvalidLabel`, `ShapeMismatch`, `NonFinite`, `TensorFailure`.
  */
 export const labelGradient = Effect.fnUntraced(function* <S extends string>(
-  { backprop, outputs }: Linearization<S>,
+  { outputs, pullback }: Linearization<S>,
   labels: Labels
 ): Effect.fn.Return<
   { readonly loss: number; readonly gradient: Float32Array },
@@ -94,8 +93,7 @@ export const labelGradient = Effect.fnUntraced(function* <S extends string>(
   Device | Scope.Scope
 > {
   // The loss is -log p: its gradient is minus the sum of the scores.
-  const scores = yield* backprop(yield* Effect.fromResult(Draws.labelScores(labels, outputs)), 1)
-  const sum = yield* sumScores(scores)
+  const sum = yield* pullback(yield* Effect.fromResult(Draws.labelScores(labels, outputs)))
   return {
     loss: yield* Effect.fromResult(lossOf(outputs, labels)),
     gradient: sum.map((value) => -value)

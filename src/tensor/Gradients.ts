@@ -24,8 +24,12 @@ const gradientsOf = (
   return { value, gradients: xs.map((x, i) => grads[i] ?? tf.zerosLike(x)) }
 }
 
-/** w^T J for one cotangent `[N, C]` of all rows: for each parameter, in its shape. */
-const fromLeft = (
+/**
+ * sum_n w_n^T J_n for one cotangent `[N, C]` of all rows: for each parameter, in its shape.
+ *
+ * *Cost*: one pass forwards and backwards over all rows.
+ */
+export const pulledBackSum = (
   f: RowsFunction,
   parameters: ReadonlyArray<tf.Tensor>,
   x: tf.Tensor2D,
@@ -46,7 +50,7 @@ const ofRow = (
 ): ReadonlyArray<tf.Tensor2D> => {
   const each = tf
     .unstack(w)
-    .map((cotangent) => tf.tidy(() => [...fromLeft(f, parameters, x, cotangent.reshape([1, -1]))]))
+    .map((cotangent) => tf.tidy(() => [...pulledBackSum(f, parameters, x, cotangent.reshape([1, -1]))]))
   return parameters.map(({ size }, i) => tf.stack(each.map((of) => of[i]!.reshape([size]))) as tf.Tensor2D)
 }
 
@@ -94,7 +98,9 @@ export const pushedForward = (
 ): tf.Tensor2D | undefined => {
   const u: tf.Tensor2D = tf.ones([x.shape[0], outputs])
   const along = () =>
-    tf.addN(fromLeft(f, parameters, x, u).map((gradient, i) => tf.sum(tf.mul(gradient, v[i]!)))) as tf.Scalar
+    tf.addN(
+      pulledBackSum(f, parameters, x, u).map((gradient, i) => tf.sum(tf.mul(gradient, v[i]!)))
+    ) as tf.Scalar
   const twice = attempted(() => gradientsOf(along, [u]))
   if (twice === undefined) return undefined
   const product = twice.gradients[0] as tf.Tensor2D

@@ -2,7 +2,16 @@
 import * as tf from "@tensorflow/tfjs"
 import { Effect } from "effect"
 import { Conditional, Device, Likelihood, Network, type Params, Score, Tangent } from "../../src/index.ts"
-import { congruence, identity, type Matrix, matvec, type Rows, scale, tabulate, type Vector } from "../oracle/linear.ts"
+import {
+  congruence,
+  identity,
+  type Matrix,
+  matvec,
+  type Rows,
+  scale,
+  tabulate,
+  type Vector
+} from "../oracle/linear.ts"
 import { generator } from "../oracle/random.ts"
 import { dyadic } from "./measure.ts"
 
@@ -68,7 +77,10 @@ export const times = (examples: number): Matrix =>
   Array.from({ length: examples }, (_, n) => dyadic([(3 * (n + 0.5)) / examples, 1 + 0.25 * Math.sin(n)], 10))
 
 /** J `[2, 4]` at one x, by hand. */
-export const oscillatorJacobian = ([k, w, h, p]: Vector & Iterable<number>, [t, g]: Vector & Iterable<number>): Rows => {
+export const oscillatorJacobian = (
+  [k, w, h, p]: Vector & Iterable<number>,
+  [t, g]: Vector & Iterable<number>
+): Rows => {
   const size = g! * Math.exp(-k! * t!)
   const [c, s] = [Math.cos(w! * t! + p!), Math.sin(w! * t! + p!)]
   return [
@@ -84,7 +96,9 @@ export const oscillatorFisher = (theta: Vector, X: Matrix): Rows => {
 }
 
 export const jacobianTimes = (theta: Vector, X: Matrix, v: Vector): Float64Array =>
-  Float64Array.from(X.flatMap((x) => Array.from(matvec(oscillatorJacobian(theta as Float64Array, x as Float64Array), v))))
+  Float64Array.from(
+    X.flatMap((x) => Array.from(matvec(oscillatorJacobian(theta as Float64Array, x as Float64Array), v)))
+  )
 
 /** Random x, exact in float32. */
 export const inputs = (examples: number, features: number): Matrix => {
@@ -99,7 +113,7 @@ export const batchOf = (X: Matrix) => ({
   indices: Float64Array.from(X.keys())
 })
 
-/** What one linearisation gives: z, J v for some tangents, and the gradients `[K, N, P]` of cotangents. */
+/** What one linearisation gives: z, J v for some tangents, the gradients `[K, N, P]` of cotangents, and a sum of them. */
 export const mapsOf = <S extends string>(
   conditional: Conditional.Conditional<S>,
   params: Params.Params<S>,
@@ -128,6 +142,8 @@ export const mapsOf = <S extends string>(
       return {
         z: map.outputs.z,
         gradients: rows,
+        /** The first column, summed over examples. */
+        pulled: yield* map.pullback(w.subarray(0, w.length / columns)),
         jvs: yield* Effect.forEach(vs, (v) => map.pushforward(Tangent.make(params.space, Array.from(v))))
       }
     })

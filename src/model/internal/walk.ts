@@ -86,6 +86,8 @@ export interface LinearizedNetwork {
   readonly tape: ReadonlyArray<tf.Tensor>
   /** The scores of every block for the cotangents `[K, N, C]` of z. */
   readonly scores: (cotangent: tf.Tensor3D) => ReadonlyArray<Score>
+  /** The gradient of every block, summed over examples, for one cotangent `[N, C]`: where that is cheaper than the scores. */
+  readonly pullback?: (cotangent: tf.Tensor2D) => ReadonlyArray<tf.Tensor>
   /** The tangent `[N, C]` of z for a tangent of the parameters. */
   readonly pushforward: (direction: ReadonlyArray<Weights>) => tf.Tensor2D
 }

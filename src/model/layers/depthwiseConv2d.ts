@@ -13,7 +13,7 @@ import { fitted, type Geometry, patchTable, positionTable, tapTable } from "../i
 import { type BuiltLayer, type SingleLayer, single, type Weights } from "../Layer.ts"
 import { added, drawn } from "./affine.ts"
 import type { Only, Said } from "./layerName.ts"
-import { taken } from "./patchwise.ts"
+import { repeated, taken } from "./patchwise.ts"
 import {
   type BiasText,
   both,
@@ -116,7 +116,7 @@ const build = (g: Geometry, multiplier: number, bias: boolean): BuiltLayer => {
   }
 }
 
-/** The map of images and kernels, and its two transposes; all go tap by tap. */
+/** The map of images and kernels, and its two transposes; all go tap by tap, with values `[., T channels multiplier]`. */
 const maps = (g: Geometry, multiplier: number) => {
   const { channels, height, width } = g.input
   const pixels = height * width
@@ -126,39 +126,37 @@ const maps = (g: Geometry, multiplier: number) => {
   const table = patchTable(g)
   const seen = Array.from({ length: taps }, (_, tap) => tapTable(table, taps, tap))
   const seenAt = seen.map((places) => positionTable(places, pixels))
-  /** The kernels at one tap, `[channels, multiplier]`. */
-  const kernelAt = (kernel: tf.Tensor2D, tap: number): tf.Tensor2D =>
-    tf.slice(kernel, [tap, 0], [1, columns]).reshape([channels, multiplier])
+  const channelOf = Int32Array.from({ length: columns }, (_, column) => Math.floor(column / multiplier))
+  const kernelAt = (kernel: tf.Tensor2D, tap: number): tf.Tensor1D =>
+    repeated(tf.slice(kernel, [tap, 0], [1, columns]), positions)
+  /** What the tap sees at every position, for every kernel: `[N, T columns]`. */
+  const seenBy = (x: tf.Tensor2D, tap: number): tf.Tensor2D => {
+    const own = taken(x.reshape([-1, pixels, channels]), seen[tap]!)
+    const each = multiplier === 1 ? own : taken(own.reshape([-1, channels, 1]), channelOf)
+    return each.reshape([-1, positions * columns])
+  }
   return {
     /** Images `[N, .]` to outputs `[N, .]`. */
     apply: (x: tf.Tensor2D, { bias, kernel }: Weights): tf.Tensor2D => {
-      const image = x.reshape<tf.Tensor3D>([-1, pixels, channels])
-      const s = sumOf(taps, (tap) =>
-        tf.mul(taken(image, seen[tap]!).reshape([-1, channels, 1]), kernelAt(kernel, tap))
-      ).reshape([-1, columns])
-      return (bias === undefined ? s : tf.add(s, bias)).reshape([-1, positions * columns])
+      const s = sumOf(taps, (tap) => tf.mul<tf.Tensor2D>(seenBy(x, tap), kernelAt(kernel, tap)))
+      return bias === undefined ? s : tf.add(s, repeated(bias, positions))
     },
     /** Cotangents of images for those of the outputs, both `[K, N, .]`. */
     pullback: (cotangent: tf.Tensor3D, kernel: tf.Tensor2D): tf.Tensor3D => {
-      const g = cotangent.reshape<tf.Tensor3D>([-1, channels, multiplier])
+      const rows = cotangent.reshape([-1, positions * columns])
       return sumOf(taps, (tap) => {
-        const own = tf
-          .sum(tf.mul(g, kernelAt(kernel, tap)), 2)
-          .reshape<tf.Tensor3D>([-1, positions, channels])
-        return taken(own, seenAt[tap]!)
+        const each = tf.mul(rows, kernelAt(kernel, tap))
+        const own = multiplier === 1 ? each : tf.sum(each.reshape([-1, channels, multiplier]), 2)
+        return taken(own.reshape([-1, positions, channels]), seenAt[tap]!)
       }).reshape([cotangent.shape[0], cotangent.shape[1], pixels * channels])
     },
     /** The gradients `[K, N, rows x columns]`. */
     scores: (x: tf.Tensor2D, cotangent: tf.Tensor3D, bias: boolean): tf.Tensor3D => {
       const [K, N] = cotangent.shape
-      const image = x.reshape<tf.Tensor3D>([-1, pixels, channels])
-      const g = cotangent.reshape([K, N, positions, channels, multiplier])
       const summed = (terms: tf.Tensor): tf.Tensor3D =>
         tf.sum(terms.reshape([K * N, positions, columns]), 1).reshape([K, N, columns])
-      const rows = seen.map((places) =>
-        tf.tidy(() => summed(tf.mul(g, taken(image, places).reshape([1, N, positions, channels, 1]))))
-      )
-      return tf.concat(bias ? [...rows, summed(g)] : rows, 2)
+      const rows = seen.map((_, tap) => tf.tidy(() => summed(tf.mul(cotangent, seenBy(x, tap)))))
+      return tf.concat(bias ? [...rows, summed(cotangent)] : rows, 2)
     }
   }
 }

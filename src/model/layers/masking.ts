@@ -14,7 +14,8 @@ export interface MaskingOptions {
 const MaskingSchema = Schema.Struct({ value: Finite })
 
 /**
- * Masks the positions of a sequence all of whose channels equal `value`, besides those that are masked already. The numbers stay.
+ * Masks the positions of a sequence all of whose channels equal `value`, besides those that are masked already. They are 0 from
+ * here on, whatever the value was.
  *
  * *Shapes*: a mask `[N, T]`. *Throws*: `InvalidArgument`.
  */
@@ -30,19 +31,26 @@ export const masking = <const Options extends MaskingOptions>(
   })
 }
 
-const build = (input: Shape, value: number): BuiltLayer => ({
-  output: input,
-  masking: "reads",
-  linearize: ({ input: x, mask: before }) => {
-    const rows = x.reshape<tf.Tensor3D>([-1, positionsOf(input), channelsOf(input)])
-    const others = tf.max<tf.Tensor2D>(tf.cast(tf.notEqual(rows, value), "float32"), 2)
-    const mask = before === undefined ? others : tf.mul<tf.Tensor2D>(others, before)
-    return {
-      output: x,
-      mask,
-      tape: [mask],
-      pullbackInput: (cotangent) => cotangent,
-      pushforward: (tangent) => tangent
+const build = (input: Shape, value: number): BuiltLayer => {
+  const [positions, channels] = [positionsOf(input), channelsOf(input)]
+  return {
+    output: input,
+    masking: "reads",
+    linearize: ({ input: x, mask: before }) => {
+      const rows = x.reshape<tf.Tensor3D>([-1, positions, channels])
+      const others = tf.max<tf.Tensor2D>(tf.cast(tf.notEqual(rows, value), "float32"), 2)
+      const mask = before === undefined ? others : tf.mul<tf.Tensor2D>(others, before)
+      const counted = <T extends tf.Tensor>(values: T): T =>
+        tf
+          .mul(values.reshape([-1, x.shape[0], positions, channels]), tf.expandDims(mask, 2))
+          .reshape(values.shape)
+      return {
+        output: counted(x),
+        mask,
+        tape: [mask],
+        pullbackInput: counted,
+        pushforward: (tangent) => tangent && counted(tangent)
+      }
     }
   }
-})
+}

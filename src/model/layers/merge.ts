@@ -18,11 +18,11 @@ export type Merge = (graph: Graph, inputs: ReadonlyArray<Node>) => Node
 /** Merges values, in the name of `what`. *Throws*: `ShapeMismatch`, `InvalidArgument`. */
 export const merged = (kind: MergeKind, what: string, graph: Graph, inputs: ReadonlyArray<Node>): Node => {
   if (!Array.isArray(inputs) || inputs.length < 2) {
-    const given = Array.isArray(inputs) ? `${inputs.length} value` : shown(inputs)
+    const given = Array.isArray(inputs) ? `an array of ${inputs.length}` : shown(inputs)
     throw new InvalidArgument({
       argument: "inputs",
       value: given,
-      message: `inputs of ${what} is ${given}. Give an array of two values of the network or more.`
+      message: `inputs of ${what} is ${given}. Give two values of the network or more.`
     })
   }
   return graph.merge(kind, () => kinds[kind](requireFitting(kind, what, inputs)), inputs)

@@ -12,9 +12,9 @@ import { sumOf } from "../../tensor/Device.ts"
 import { byRows } from "../../tensor/Rows.ts"
 import { variance } from "../Init.ts"
 import { type Geometry, pixelTables, type Two } from "../internal/convolution.ts"
-import type { BuiltLayer } from "../Layer.ts"
+import type { BuiltLayer, Weights } from "../Layer.ts"
 import { type Shape, sizeOf } from "../Shape.ts"
-import { added, affine, drawn, product } from "./affine.ts"
+import { added, drawn, product } from "./affine.ts"
 
 /** Cotangents of images `[B, pixels, channels]`, for those of the outputs `[B, T, filters]` and a kernel `[in, filters]`. */
 export type Turned = (cotangent: tf.Tensor3D, kernel: tf.Tensor2D) => tf.Tensor3D
@@ -43,18 +43,21 @@ export const patchwise = (spec: Patchwise): BuiltLayer => {
   const positions = geometry.output[0] * geometry.output[1]
   const { patches, pullback } = maps(spec)
   const atOnce = Math.max(1, Math.floor(patchBudget / (positions * inputs)))
-  /** What a product with patches gives, as an image for each example. */
-  const images = (s: tf.Tensor2D): tf.Tensor2D => s.reshape([-1, positions * filters])
+  /** W and b applied to patches `[N T, in]`, as an image for each example. */
+  const images = (patches: tf.Tensor2D, { bias, kernel }: Weights): tf.Tensor2D => {
+    const s = product(patches, kernel).reshape<tf.Tensor2D>([-1, positions * filters])
+    return bias === undefined ? s : tf.add(s, repeated(bias, positions))
+  }
   return {
     output,
     shape: { rows: inputs + (bias ? 1 : 0), columns: filters, bias, form: "outer" },
     initialise: (key, init) =>
       drawn(key, variance(init, seen * channels, taps * filters), inputs, filters, bias),
-    forward: (weights, input) => byRows(input, atOnce, (rows) => images(affine(patches(rows), weights!))),
+    forward: (weights, input) => byRows(input, atOnce, (rows) => images(patches(rows), weights!)),
     linearize: ({ block, input, weights }) => {
       const own = patches(input)
       return {
-        output: images(affine(own, weights!)),
+        output: images(own, weights!),
         tape: [own],
         pullbackInput: (cotangent) => {
           const [columns, examples] = cotangent.shape
@@ -76,13 +79,20 @@ export const patchwise = (spec: Patchwise): BuiltLayer => {
         },
         pushforward: (tangent, direction) =>
           added(
-            direction && images(affine(own, direction)),
-            tangent && byRows(tangent, atOnce, (rows) => images(product(patches(rows), weights!.kernel)))
+            direction && images(own, direction),
+            tangent && byRows(tangent, atOnce, (rows) => images(patches(rows), { kernel: weights!.kernel }))
           )
       }
     }
   }
 }
+
+/**
+ * A row of numbers for every position, `[T width]`. tfjs's wasm is many times slower where it broadcasts over a few numbers at a time
+ * than where it does so over examples.
+ */
+export const repeated = (row: tf.Tensor, positions: number): tf.Tensor1D =>
+  tf.matMul(tf.ones([positions, 1]), row.reshape([1, row.size])).reshape([positions * row.size])
 
 /** tfjs's convolution of images `[B, height, width, in]` with a kernel `[kernel height, kernel width, in, out]`. */
 export const convolved = (

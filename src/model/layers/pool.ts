@@ -183,5 +183,5 @@ const windowsOn = (geometry: Geometry): Windows => {
 }
 
 /** 1 where two whole numbers are equal, else 0. The comparisons of tfjs's wasm are many times slower. */
-export const same = (a: tf.Tensor, b: tf.Tensor | number): tf.Tensor =>
+export const same = (a: tf.Tensor, b: tf.Tensor | Float32Array | number): tf.Tensor =>
   tf.relu(tf.sub(1, tf.abs(tf.sub(a, b))))

@@ -6,24 +6,14 @@ import { type SingleLayer, single } from "../Layer.ts"
 import {
   described,
   type Form,
+  type FormOf,
   formOf,
-  type Image,
-  type Sequence,
   type Shape,
   type ShapeName,
   shapeName,
   sizeOf
 } from "../Shape.ts"
 import { unchanged } from "./unchanged.ts"
-
-/** The form of a shape, for the compiler. */
-export type FormOf<S extends Shape> = [S] extends [number]
-  ? "numbers"
-  : [S] extends [Image]
-    ? "image"
-    : [S] extends [Sequence]
-      ? "sequence"
-      : Form
 
 const Numbers = Schema.Struct({ shape: PositiveInt })
 const OfSequence = Schema.Struct({ shape: Schema.Struct({ length: PositiveInt, channels: PositiveInt }) })

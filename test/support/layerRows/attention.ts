@@ -1,5 +1,5 @@
 /** Self-attention: causal or not, with a key size or without, with and without biases and masks. */
-import { sequence } from "../../oracle/graph/build.ts"
+import { builder, sequence } from "../../oracle/graph/build.ts"
 import type { GraphNetwork, OracleOp } from "../../oracle/graph/graph.ts"
 import { dense, flatten, type LayerNet, row, tanh, tokens } from "../layerRow.ts"
 
@@ -16,6 +16,19 @@ const attendedTokens = (padding?: number): GraphNetwork =>
     attention({ heads: 3, keySize: 2, bias: false }),
     dense(3)
   ])
+
+const transformer = (causal: boolean): GraphNetwork => {
+  const graph = builder(4)
+  const norm: OracleOp = { kind: "layerNorm", epsilon: 1e-2 }
+  const embedded = graph.chain(graph.x, [
+    { kind: "embedding", vocabulary: 5, size: 3, padding: 1 },
+    { kind: "positionalEmbedding" }
+  ])
+  const mixed = graph.residual(embedded, [norm, attention({ heads: 2, keySize: 2, bias: false, causal })])
+  const moved = graph.residual(mixed, [norm, dense(2), { kind: "activation", name: "gelu" }, dense(3)])
+  graph.chain(moved, [dense(2)])
+  return graph.network()
+}
 
 export const attentions: Readonly<Record<string, LayerNet>> = {
   "self-attention, causal, with a key size": row({
@@ -53,5 +66,21 @@ export const attentions: Readonly<Record<string, LayerNet>> = {
       ]),
     inputs: tokens(4, 5, 1),
     wrong: [attendedTokens()]
+  }),
+  "a transformer of tokens with padding, causal": row({
+    oracle: transformer(true),
+    library: (N) =>
+      N.sequential(4, [
+        N.embedding({ vocabulary: 5, size: 3, padding: 1 }),
+        N.positionalEmbedding,
+        N.residual([
+          N.layerNorm({ epsilon: 1e-2 }),
+          N.selfAttention({ heads: 2, keySize: 2, bias: false, causal: true })
+        ]),
+        N.residual([N.layerNorm({ epsilon: 1e-2 }), N.dense(2), N.gelu, N.dense(3)]),
+        N.dense(2)
+      ]),
+    inputs: tokens(4, 5, 1),
+    wrong: [transformer(false)]
   })
 }

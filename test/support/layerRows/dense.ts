@@ -35,20 +35,28 @@ export const denses: Readonly<Record<string, LayerNet>> = {
   })
 }
 
-const linear = (op: OracleOp, layer: (layers: Layers) => Layer<string, Form, "same">): LayerNet =>
+const layersOf = (layers: Layers, between: Layer<string, Form, "same">) =>
+  [layers.dense(2), between, layers.dense(5, { bias: false }), layers.dense(3)] as const
+
+const opsOf = (between: OracleOp): ReadonlyArray<OracleOp> => [dense(2), between, dense(5, false), dense(3)]
+
+const input = { length: 4, channels: 3 }
+const pool: OracleOp = { kind: "globalAveragePool" }
+
+/** Outputs by position, and their mean. */
+const byPosition = (op: OracleOp, layer: (layers: Layers) => Layer<string, Form, "same">): LayerNet =>
+  row({ oracle: sequence(input, opsOf(op)), library: (N) => N.sequential(input, layersOf(N, layer(N))) })
+
+const averaged = (op: OracleOp, layer: (layers: Layers) => Layer<string, Form, "same">): LayerNet =>
   row({
-    oracle: sequence({ length: 4, channels: 3 }, [dense(2), op, dense(5, false), dense(3)]),
-    library: (N) =>
-      N.sequential({ length: 4, channels: 3 }, [
-        N.dense(2),
-        layer(N),
-        N.dense(5, { bias: false }),
-        N.dense(3)
-      ])
+    oracle: sequence(input, [...opsOf(op), pool]),
+    library: (N) => N.sequential(input, [...layersOf(N, layer(N)), N.globalAveragePool])
   })
 
-/** Networks on positions for which K-FAC is exact, and one that is not linear. */
+const identity: OracleOp = { kind: "activation", name: "identity" }
+
+/** Networks for which K-FAC's two ways to take shared positions are exact, and the same with a tanh. */
 export const linearNets = {
-  expand: linear({ kind: "activation", name: "identity" }, (N) => N.identity),
-  bent: linear(tanh, (N) => N.tanh)
+  expand: { linear: byPosition(identity, (N) => N.identity), bent: byPosition(tanh, (N) => N.tanh) },
+  reduce: { linear: averaged(identity, (N) => N.identity), bent: averaged(tanh, (N) => N.tanh) }
 }

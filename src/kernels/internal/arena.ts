@@ -53,6 +53,8 @@ export interface Arena {
   readonly close: () => void
   /** Bytes of scratch that every kernel needs. */
   readonly scratch: number
+  /** Bytes of scratch that `symmetricEigen` needs. */
+  readonly eigenScratch: (n: number, vectors: boolean) => number
   /** Bytes of the memory that is kept now. */
   readonly size: () => number
 }
@@ -87,6 +89,7 @@ export const makeArena = (module: WebAssembly.Module): Arena => {
       if (exports.memory.buffer.byteLength > keptBytes) exports = fresh()
     },
     scratch: exports.workBytes(),
+    eigenScratch: (n, vectors) => exports.eigenBytes(n, vectors),
     size: () => exports.memory.buffer.byteLength
   }
 }

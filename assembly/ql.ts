@@ -1,0 +1,128 @@
+/**
+ * Implicit QL on a symmetric tridiagonal matrix. The rotations are recorded, and applied to the rows of a matrix in batches.
+ *
+ * *Source* Dubrulle, Martin and Wilkinson, The implicit QL algorithm, 1968.
+ */
+import { rotate } from "./rotations"
+import { at } from "./vector"
+
+/** Rotations that are recorded before they are applied, for each row of the matrix. */
+const batch: i32 = 32
+
+/** Numbers of scratch that `diagonalise` needs for n rows: (c, s) of each rotation, and the bounds of each sweep. */
+export function rotationWork(n: i32): i32 {
+  return 3 * batch * n
+}
+
+/** QL iterations granted for each row of the matrix, as in LAPACK's dsteqr. */
+const iterationsPerRow: i32 = 30
+
+/** sqrt(x^2 + y^2) where the squares might vanish; overflow is no case here, since entries are of order 1. */
+function hypotenuse(x: f64, y: f64): f64 {
+  const squares = x * x + y * y
+  if (squares > 1e-280) return sqrt<f64>(squares)
+  const scale = max(abs(x), abs(y))
+  if (scale === 0) return 0
+  const p = x / scale
+  const q = y / scale
+  return scale * sqrt<f64>(p * p + q * q)
+}
+
+/**
+ * Diagonalises T = (d, e) in place: d becomes the eigenvalues in no order, and the rows of z their vectors, W^T z with T = W diag(d)
+ * W^T.
+ *
+ * *Shapes* z is n x `columns` with rows `ldz` apart, or 0 columns for the values only. Returns false after `iterationsPerRow` n
+ * iterations.
+ */
+export function diagonalise(
+  n: i32,
+  d: usize,
+  e: usize,
+  z: usize,
+  ldz: i32,
+  columns: i32,
+  pairs: usize
+): bool {
+  const most = batch * n
+  const bounds = at<f64>(pairs, 2 * most)
+  let recorded = 0
+  let sweeps = 0
+  let left = iterationsPerRow * n
+  for (let l = 0; l < n; l++) {
+    while (true) {
+      const m = endOfBlock(n, l, d, e)
+      if (m === l) break
+      if (left-- === 0) return false
+      if (columns > 0 && recorded + n > most) {
+        rotate(sweeps, bounds, pairs, z, ldz, columns)
+        recorded = 0
+        sweeps = 0
+      }
+      const first = sweep(l, m, d, e, columns > 0 ? at<f64>(pairs, 2 * recorded) : 0)
+      if (columns === 0 || first === m) continue
+      store<i32>(bounds + <usize>sweeps * 8, first)
+      store<i32>(bounds + <usize>sweeps * 8, m, 4)
+      sweeps++
+      recorded += m - first
+    }
+  }
+  if (columns > 0) rotate(sweeps, bounds, pairs, z, ldz, columns)
+  return true
+}
+
+/** The first row from l on whose coupling to the next is below the rounding of the two, and so 0. */
+function endOfBlock(n: i32, l: i32, d: usize, e: usize): i32 {
+  let m = l
+  let here = abs(load<f64>(at<f64>(d, m)))
+  for (; m < n - 1; m++) {
+    const next = abs(load<f64>(at<f64>(d, m + 1)))
+    if (abs(load<f64>(at<f64>(e, m))) <= (f64.EPSILON / 2) * (here + next)) break
+    here = next
+  }
+  return m
+}
+
+/**
+ * One implicit QL step with Wilkinson's shift on rows l to m. Its rotations run from m - 1 down to the index returned, which is l
+ * unless the block fell apart on the way; they are written to `pairs`, unless that is 0.
+ */
+function sweep(l: i32, m: i32, d: usize, e: usize, pairs: usize): i32 {
+  const dl = load<f64>(at<f64>(d, l))
+  const el = load<f64>(at<f64>(e, l))
+  const a = (load<f64>(at<f64>(d, l + 1)) - dl) / (2 * el)
+  const root = abs(a) > 1e150 ? abs(a) : sqrt<f64>(a * a + 1)
+  let g = load<f64>(at<f64>(d, m)) - dl + el / (a + (a >= 0 ? root : -root))
+  let s: f64 = 1
+  let c: f64 = 1
+  let p: f64 = 0
+  for (let i = m - 1; i >= l; i--) {
+    const di = at<f64>(d, i)
+    const ei = at<f64>(e, i)
+    const f = s * load<f64>(ei)
+    const b = c * load<f64>(ei)
+    const r = hypotenuse(f, g)
+    store<f64>(ei, r, 8)
+    if (r === 0) {
+      store<f64>(di, load<f64>(di, 8) - p, 8)
+      store<f64>(at<f64>(e, m), 0)
+      return i + 1
+    }
+    s = f / r
+    c = g / r
+    g = load<f64>(di, 8) - p
+    const t = (load<f64>(di) - g) * s + 2 * c * b
+    p = s * t
+    store<f64>(di, g + p, 8)
+    g = c * t - b
+    if (pairs !== 0) {
+      store<f64>(pairs, c)
+      store<f64>(pairs, s, 8)
+      pairs += 16
+    }
+  }
+  store<f64>(at<f64>(d, l), load<f64>(at<f64>(d, l)) - p)
+  store<f64>(at<f64>(e, l), g)
+  store<f64>(at<f64>(e, m), 0)
+  return l
+}
