@@ -83,7 +83,7 @@ for (const [name, device] of Object.entries(devices)) {
       computed(device, attended({ sizes: few, inputs, examples: 4, ...given }))
 
     it("where causal, a position is moved by itself and those before it alone; control: where not, all are", async () => {
-      const outputs = async (causal: boolean, of = inputs) =>
+      const outputs = async (causal: boolean, of: ReadonlyArray<Float32Array> = inputs) =>
         (await at({ sizes: { ...few, causal }, inputs: of }))["output"]!
       for (let t = 0; t < 5; t++) {
         const moved = changedAt(inputs, t)

@@ -55,8 +55,7 @@ describe("what is no array of layers", () => {
   })
 })
 
-const placed = (build: (x: Node, graph: Graph) => Node) => () =>
-  graph("g", 4, build)
+const placed = (build: (x: Node, graph: Graph) => Node) => () => graph("g", 4, build)
 
 describe("shapes that do not fit", () => {
   throws([

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import { program as characters, text } from "../examples/characters.ts"
 import { program as counts } from "../examples/counts.ts"
 import { program as density } from "../examples/density.ts"
+import { program as fineTuning } from "../examples/fine-tuning.ts"
 import { program as heteroscedastic } from "../examples/heteroscedastic.ts"
 import { program as mixtureDensity } from "../examples/mixture-density.ts"
 import { program as ownFunction, times, truth } from "../examples/own-function.ts"
@@ -41,6 +42,15 @@ describe("examples/density.ts", () => {
     const { categorical } = await Effect.runPromise(density)
     expect(difference(categorical.probabilities, categorical.frequencies)).toBeLessThan(1e-5)
     expect(difference(categorical.standardErrors, categorical.closedForm)).toBeLessThan(1e-4)
+  })
+})
+
+describe("examples/fine-tuning.ts", () => {
+  it("8 steps on the 330 weights of the last layer take mirrored digits from under 1 in 2 to over 3 in 4 right", async () => {
+    const { after, before, parameters } = await Effect.runPromise(fineTuning)
+    expect(parameters).toBe(330)
+    expect(before).toBeLessThan(0.5)
+    expect(after).toBeGreaterThan(0.75)
   })
 })
 

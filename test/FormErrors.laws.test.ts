@@ -65,7 +65,9 @@ const nets: Readonly<Record<string, readonly [LayerNet, Readonly<Record<string, 
   "outer, masked and unit-wise blocks": [
     forms,
     Object.fromEntries(
-      Object.entries({ ...structuresOf(formBlocks), ...sharing }).filter(([name]) => !/gram|^mixed$/.test(name))
+      Object.entries({ ...structuresOf(formBlocks), ...sharing }).filter(
+        ([name]) => !/gram|^mixed$/.test(name)
+      )
     )
   ],
   "a block that is written out": [

@@ -1,7 +1,16 @@
 /** Bad input, forms: structures of Kronecker factors where a layer has none, and what a block of its own structure does about it. */
 import { Effect, Layer } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
-import { Conditional, DataSource, Device, Fisher, Likelihood, Network, Sampler, Structure } from "../src/index.ts"
+import {
+  Conditional,
+  DataSource,
+  Device,
+  Fisher,
+  Likelihood,
+  Network,
+  Sampler,
+  Structure
+} from "../src/index.ts"
 import { type Case, fails } from "./support/refusals.ts"
 import { checkEveryKernel } from "./support/tensors.ts"
 
@@ -20,8 +29,9 @@ const params = Conditional.init(net, { seed: 0 })
 const layer = net.network.space.blocks[0]!.layer
 const x = Array.from({ length: 17 }, (_, n) => [n, Math.cos(n), 1])
 const services = Layer.mergeAll(DataSource.fromArrays({ x }), Sampler.exact, Device.cpu)
-const given = <A, E>(program: Effect.Effect<A, E, DataSource | Sampler | Device>): Effect.Effect<A, unknown> =>
-  program.pipe(Effect.provide(services))
+const given = <A, E>(
+  program: Effect.Effect<A, E, DataSource | Sampler | Device>
+): Effect.Effect<A, unknown> => program.pipe(Effect.provide(services))
 
 const { ekfac, ekfacReduce, kfac, kfacReduce } = Structure
 const refused = { kfac, kfacReduce, ekfac, ekfacReduce }
@@ -34,7 +44,13 @@ describe("a layer whose gradients are written out", () => {
       const why = `structure is ${named}, and the gradients of the layer ${layer}`
       const remedy = "Give Structure.mixed another structure for that layer"
       return [
-        [`estimate of ${name}`, () => given(Fisher.estimate(net, params, structure)), "InvalidArgument", why, remedy],
+        [
+          `estimate of ${name}`,
+          () => given(Fisher.estimate(net, params, structure)),
+          "InvalidArgument",
+          why,
+          remedy
+        ],
         [
           `estimateWithErrors of ${name}`,
           () => given(Fisher.estimateWithErrors(net, params, structure)),
@@ -66,7 +82,11 @@ describe("a layer whose gradients are written out", () => {
 })
 
 describe("what the message says to do", () => {
-  const others = { diagonal: Structure.diagonal, blockDiagonal: Structure.blockDiagonal, unitwise: Structure.unitwise }
+  const others = {
+    diagonal: Structure.diagonal,
+    blockDiagonal: Structure.blockDiagonal,
+    unitwise: Structure.unitwise
+  }
   for (const [name, other] of Object.entries(others)) {
     for (const [own, structure] of Object.entries(refused)) {
       it(`works: ${name} for that layer, ${own} for the other; control: the other's own Fisher alone`, async () => {
@@ -84,7 +104,12 @@ describe("what the message says to do", () => {
 })
 
 describe("too much for a block", () => {
-  const batch = { x: Float32Array.from(x.flat()), examples: 17, features: 3, indices: Float64Array.from(x.keys()) }
+  const batch = {
+    x: Float32Array.from(x.flat()),
+    examples: 17,
+    features: 3,
+    indices: Float64Array.from(x.keys())
+  }
   /** As if a column of an example were so many numbers. */
   const sums = (width: number) =>
     given(

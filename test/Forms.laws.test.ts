@@ -7,7 +7,16 @@
  */
 import { Effect, Result } from "effect"
 import { describe, expect, it } from "vitest"
-import { Accumulator, Conditional, Cotangent, Damping, Fisher, Snapshot, Structure, Tangent } from "../src/index.ts"
+import {
+  Accumulator,
+  Conditional,
+  Cotangent,
+  Damping,
+  Fisher,
+  Snapshot,
+  Structure,
+  Tangent
+} from "../src/index.ts"
 import { reference } from "../src/kernels/reference.ts"
 import { frobenius, kron, type Matrix, matvec, norm, scale, tabulate, trace } from "./oracle/linear.ts"
 import { generator } from "./oracle/random.ts"

@@ -2,9 +2,9 @@
  * The contract of `Kernels`, run over every implementation.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { makeArena } from "../src/kernels/internal/arena.ts"
 import type { Gemm, Kernels, Real } from "../src/kernels/Kernels.ts"
 import { reference } from "../src/kernels/reference.ts"
-import { makeArena } from "../src/kernels/internal/arena.ts"
 import { compileKernels, fusedWorks, kernelsOn } from "../src/kernels/wasm.ts"
 import {
   eps32,

@@ -9,7 +9,15 @@ import { Effect, type Layer } from "effect"
 import { describe, expect, it } from "vitest"
 import { Device, Score, Structure } from "../src/index.ts"
 import { planOf } from "./oracle/graph/graph.ts"
-import { addScaled, frobenius, type Matrix, relativeError, scale, trace, type Vector } from "./oracle/linear.ts"
+import {
+  addScaled,
+  frobenius,
+  type Matrix,
+  relativeError,
+  scale,
+  trace,
+  type Vector
+} from "./oracle/linear.ts"
 import { generator } from "./oracle/random.ts"
 import {
   bothCategorical,
@@ -32,7 +40,9 @@ const bound = 1e-5
 const examples = 5
 
 const formsOf = ({ oracle }: LayerNet) => planOf(oracle).blocks
-const factored = Object.entries(layerNets).filter(([, net]) => formsOf(net).every(({ form }) => form !== "written"))
+const factored = Object.entries(layerNets).filter(([, net]) =>
+  formsOf(net).every(({ form }) => form !== "written")
+)
 const positions = (net: LayerNet): number =>
   Math.max(...formsOf(net).map((block) => (block.form === "outer" ? block.positions : 1)))
 const shared = factored.filter(([, net]) => positions(net) > 1)
@@ -123,7 +133,14 @@ describe("the squares of gradients that are sums over positions", () => {
     const random = generator(7)
     const input = Float32Array.from(random.normals(N * T * inputs))
     const cotangent = Float32Array.from(random.normals(K * N * T * out))
-    const block = { layer: "0", offset: 0, rows: inputs + 1, columns: out, bias: true, form: "outer" } as const
+    const block = {
+      layer: "0",
+      offset: 0,
+      rows: inputs + 1,
+      columns: out,
+      bias: true,
+      form: "outer"
+    } as const
     return Effect.runPromise(
       Effect.gen(function* () {
         const device = yield* Device

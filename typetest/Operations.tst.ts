@@ -183,7 +183,9 @@ const mixture = () => Structure.mixed([Structure.kfacReduce, Structure.unitwise]
 describe("a mixture", () => {
   test("can do what all of its parts can", () => {
     const { dense, gram, kfac, quasiDiagonal } = Structure
-    expect<Able<ReturnType<typeof mixture>>>().type.toBe<Exclude<Structure.Operation, "factoredSolve" | "sum">>()
+    expect<Able<ReturnType<typeof mixture>>>().type.toBe<
+      Exclude<Structure.Operation, "factoredSolve" | "sum">
+    >()
     expect(Structure.mixed([kfac, kfac])).type.toBe<
       Structure.Structure<Able<typeof kfac>> & Structure.OfLayers
     >()

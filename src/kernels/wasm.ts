@@ -5,11 +5,12 @@
  * A product of three float32 arrays is summed in float32, every other in float64. Where there is no memory for a call, the
  * reference serves.
  */
+
+import { type Arena, makeArena, type Opened } from "./internal/arena.ts"
+import { fusedModule, plainModule } from "./internal/modules.ts"
 import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
 import { requireLength, requireSizes } from "./reference/require.ts"
 import { reference } from "./reference.ts"
-import { type Arena, makeArena, type Opened } from "./internal/arena.ts"
-import { fusedModule, plainModule } from "./internal/modules.ts"
 
 /** Compiles the kernels. Rejects where the engine has no WebAssembly with vectors of 128 bits. */
 export const startWasmKernels = async (): Promise<Kernels> =>
@@ -153,13 +154,7 @@ const common = (...operands: ReadonlyArray<Real>): RealConstructor =>
   operands.every((operand) => operand instanceof Float32Array) ? Float32Array : Float64Array
 
 /** A view of the memory at `at`, filled with the first `length` numbers of an operand. */
-const copied = (
-  Type: RealConstructor,
-  buffer: ArrayBuffer,
-  at: number,
-  from: Real,
-  length: number
-): Real => {
+const copied = (Type: RealConstructor, buffer: ArrayBuffer, at: number, from: Real, length: number): Real => {
   const view = new Type(buffer, at, length)
   view.set(from.length === length ? from : from.subarray(0, length))
   return view

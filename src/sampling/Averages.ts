@@ -103,7 +103,8 @@ export const labelGradient = Effect.fnUntraced(function* <S extends string>(
 /**
  * The mean negative log-likelihood of the data's own labels, and its gradient.
  *
- * *Math*: L = (1/N) sum_n -log p(y_n|x_n); a likelihood that weighs examples or ignores targets has its own log p for that. *Units*: nats. *Cost*: a forward and a backward pass over the data.
+ * *Math*: L = (1/N) sum_n -log p(y_n|x_n), weighted where the likelihood has class weights or ignored targets. *Units*: nats. *Cost*: a
+ * forward and a backward pass over the data.
  * *Fails*: `MissingLabels`, `InvalidLabel`, `EmptyData`, `ShapeMismatch`, `NonFinite`, `TensorFailure` and what the source fails with.
  */
 export const lossAndGradient = Effect.fn("Conditional.lossAndGradient")(function* <S extends string>(

@@ -20,14 +20,7 @@ export const forms: LayerNet = {
   ...chained(
     { length: 3, channels: 2 },
     [{ kind: "masking", value }, dense(4), { kind: "layerNorm", epsilon: 0.01 }, tanh, flatten, dense(3)],
-    (N) => [
-      N.masking({ value }),
-      N.dense(4),
-      N.layerNorm({ epsilon: 0.01 }),
-      N.tanh,
-      N.flatten,
-      N.dense(3)
-    ]
+    (N) => [N.masking({ value }), N.dense(4), N.layerNorm({ epsilon: 0.01 }), N.tanh, N.flatten, N.dense(3)]
   ),
   inputs: withMasked(3, 2)
 }
@@ -46,4 +39,3 @@ export const writtenForm: LayerNet = chained(
   ],
   (N) => [N.shared("a", N.dense(4, { bias: false })), N.tanh, N.transposed("a"), N.dense(2)]
 )
-

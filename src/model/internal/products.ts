@@ -1,5 +1,6 @@
 /** Many products of small matrices at once. */
 import * as tf from "@tensorflow/tfjs"
+import { inParts } from "../../tensor/Rows.ts"
 
 /**
  * From this many flops a product on, one product for each matrix is faster on wasm than tfjs's batched one: that makes 2 to 3 GFLOPS, the
@@ -13,10 +14,9 @@ export const products = (a: tf.Tensor3D, c: tf.Tensor3D): tf.Tensor3D => {
   const n = c.shape[2]
   if (2 * m * k * n < manyFlops) return tf.matMul(a, c)
   const [left, right] = [a.reshape<tf.Tensor2D>([count * m, k]), c.reshape<tf.Tensor2D>([count * k, n])]
-  const each = Array.from({ length: count }, (_, b) =>
-    tf.tidy(() => tf.matMul(tf.slice(left, [b * m, 0], [m, k]), tf.slice(right, [b * k, 0], [k, n])))
-  )
-  return tf.concat(each).reshape([count, m, n])
+  return inParts(count, 1, (b) =>
+    tf.matMul(tf.slice(left, [b * m, 0], [m, k]), tf.slice(right, [b * k, 0], [k, n]))
+  ).reshape([count, m, n])
 }
 
 /** The transposes of matrices, `[B, m, n]` to `[B, n, m]`. */

@@ -8,6 +8,7 @@
  * *Source*: Vaswani et al. 2017, section 3.2.1 and 3.2.2.
  */
 import * as tf from "@tensorflow/tfjs"
+import { inParts } from "../../tensor/Rows.ts"
 import { products, transposes } from "../internal/products.ts"
 import type { BuiltMerge, LinearizedMerge, MergePoint } from "../Layer.ts"
 
@@ -119,26 +120,21 @@ const pulledBack = (
   const { heads, positions } = sizes
   const [columns, examples, width] = cotangent.shape
   const step = Math.max(1, Math.floor(atOnce / (columns * heads * positions ** 2)))
-  const parts: Array<ReadonlyArray<tf.Tensor3D>> = []
-  for (let from = 0; from < examples; from += step) {
-    const count = Math.min(step, examples - from)
-    const own = (x: tf.Tensor3D): tf.Tensor3D =>
-      tf.slice(x, [from * heads, 0, 0], [count * heads, x.shape[1], x.shape[2]])
-    parts.push(
-      tf.tidy(() => {
-        const part = { query: own(at.query), k: own(at.k), v: own(at.v), weights: own(at.weights) }
-        return pulledPart(sizes, part, tf.slice(cotangent, [0, from, 0], [columns, count, width]))
-      }) as unknown as ReadonlyArray<tf.Tensor3D>
-    )
-  }
-  return [0, 1, 2].map((i) =>
-    tf.concat(
-      parts.map((part) => part[i]!),
-      1
-    )
+  const all = inParts(
+    examples,
+    step,
+    (from, count) => {
+      const own = (x: tf.Tensor3D): tf.Tensor3D =>
+        tf.slice(x, [from * heads, 0, 0], [count * heads, x.shape[1], x.shape[2]])
+      const part = { query: own(at.query), k: own(at.k), v: own(at.v), weights: own(at.weights) }
+      return tf.concat(pulledPart(sizes, part, tf.slice(cotangent, [0, from, 0], [columns, count, width])))
+    },
+    1
   )
+  return [0, 1, 2].map((i) => tf.slice(all, [i * columns, 0, 0], [columns, examples, width]))
 }
 
+/** The same for some examples, `[K, n, T H d]`. */
 const pulledPart = (
   { heads, keySize: d, positions: T }: AttentionSizes,
   { k, query, v, weights }: Linearized,

@@ -155,7 +155,8 @@ const maps = (g: Geometry, multiplier: number) => {
       const [K, N] = cotangent.shape
       const summed = (terms: tf.Tensor): tf.Tensor3D =>
         tf.sum(terms.reshape([K * N, positions, columns]), 1).reshape([K, N, columns])
-      const rows = seen.map((_, tap) => tf.tidy(() => summed(tf.mul(cotangent, seenBy(x, tap)))))
+      // A sum of one: what is made for a tap is freed before the next.
+      const rows = seen.map((_, tap) => sumOf(1, () => summed(tf.mul(cotangent, seenBy(x, tap)))))
       return tf.concat(bias ? [...rows, summed(cotangent)] : rows, 2)
     }
   }

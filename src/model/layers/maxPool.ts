@@ -6,49 +6,47 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { sumOf } from "../../tensor/Device.ts"
+import { byRows } from "../../tensor/Rows.ts"
 import { taken } from "./patchwise.ts"
 import { type Pooling, pool1d, pool2d, same, type Windows } from "./pool.ts"
 
 /** What the padding is: no other number is less. */
 const lowest = -3.4028234663852886e38
 
-interface Largest {
-  /** `[N, T, channels]` */
-  readonly value: tf.Tensor3D
-  /** Its place in the window. */
-  readonly place: tf.Tensor3D
-}
+/** How many numbers of windows are on the device at once, besides what is kept: 16 MiB. */
+const budget = 2 ** 19
 
-const largestOf = (x: tf.Tensor3D, { seen }: Windows): Largest => {
-  let value = taken(x, seen[0]!, lowest)
-  let place: tf.Tensor3D = tf.zerosLike(value)
-  for (let i = 1; i < seen.length; i++) {
-    const [nextValue, nextPlace] = tf.tidy(() => {
+/** The largest pixels `[N, T, channels]`, and below them in the same tensor their places in the windows: `[N, 2 T, channels]`. */
+const largest = (images: tf.Tensor3D, { channels, positions, seen }: Windows): tf.Tensor3D => {
+  const atOnce = Math.max(1, Math.floor(budget / (positions * channels * seen.length)))
+  return byRows(images, atOnce, (x) => {
+    let value = taken(x, seen[0]!, lowest)
+    let place: tf.Tensor3D = tf.zerosLike(value)
+    for (let i = 1; i < seen.length; i++) {
       const other = taken(x, seen[i]!, lowest)
       // A step and products in place of tfjs's comparisons, which are many times slower on wasm.
       const larger = tf.step(tf.sub(other, value))
       const rest = tf.sub(1, larger)
-      return [
-        tf.add<tf.Tensor3D>(tf.mul(other, larger), tf.mul(value, rest)),
-        tf.add<tf.Tensor3D>(tf.mul(i, larger), tf.mul(place, rest))
-      ]
-    })
-    tf.dispose([value, place])
-    ;[value, place] = [nextValue!, nextPlace!]
-  }
-  return { value, place }
+      value = tf.add(tf.mul(other, larger), tf.mul(value, rest))
+      place = tf.add(tf.mul(i, larger), tf.mul(place, rest))
+    }
+    return tf.concat([value, place], 1)
+  })
 }
 
 const maximum: Pooling = (windows) => {
   const { channels, pixels, positions, seen, windowsOf } = windows
   const images = (x: tf.Tensor): tf.Tensor3D => x.reshape([-1, pixels, channels])
   const flat = (x: tf.Tensor): tf.Tensor2D => x.reshape([-1, positions * channels])
+  const half = (both: tf.Tensor3D, from: number): tf.Tensor3D =>
+    tf.slice(both, [0, from, 0], [-1, positions, -1])
   return {
-    forward: (_, x) => tf.tidy(() => flat(largestOf(images(x), windows).value)),
+    forward: (_, x) => flat(half(largest(images(x), windows), 0)),
     linearize: ({ input }) => {
-      const { place, value } = largestOf(images(input), windows)
+      const both = largest(images(input), windows)
+      const place = half(both, positions)
       return {
-        output: flat(value),
+        output: flat(half(both, 0)),
         tape: [place],
         pullbackInput: (cotangent) => {
           const [columns, examples] = cotangent.shape

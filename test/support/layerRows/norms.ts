@@ -79,18 +79,20 @@ const groupNorms: Readonly<Record<string, LayerNet>> = {
     ]
   ),
   "groupNorm on an image, a group a channel": chained(
-    { height: 3, width: 4, channels: 2 },
+    { height: 3, width: 2, channels: 4 },
     [
-      { kind: "conv2d", filters: 5, kernel: [2, 1] },
-      { kind: "groupNorm", groups: 5, epsilon: 0.01 },
+      { kind: "conv2d", filters: 3, kernel: [2, 1] },
+      { kind: "groupNorm", groups: 3, epsilon: 0.01 },
       { kind: "activation", name: "silu" },
-      { kind: "conv2d", filters: 2, kernel: [1, 2] }
+      { kind: "flatten" },
+      dense(2)
     ],
     (N) => [
-      N.conv2d({ filters: 5, kernel: [2, 1] }),
-      N.groupNorm({ groups: 5, epsilon: 0.01 }),
+      N.conv2d({ filters: 3, kernel: [2, 1] }),
+      N.groupNorm({ groups: 3, epsilon: 0.01 }),
       N.silu,
-      N.conv2d({ filters: 2, kernel: [1, 2] })
+      N.flatten,
+      N.dense(2)
     ]
   )
 }
