@@ -13,6 +13,7 @@ import { parseArgs } from "node:util"
 import { Effect } from "effect"
 import { Device } from "../src/index.ts"
 import { native } from "../src/kernels/native.ts"
+import { open } from "../src/kernels/native/library.ts"
 import { peer } from "./peers.ts"
 import { type Row, unitOn, unitOnDevice, workloads } from "./workloads.ts"
 

@@ -7,6 +7,7 @@ import { ShapeMismatch } from "../src/Errors.ts"
 import type { Kernels } from "../src/kernels/Kernels.ts"
 import { reference } from "../src/kernels/reference.ts"
 import { type Cholesky, factor, inverse, logDeterminant, solve } from "../src/linalg/Cholesky.ts"
+import { implementations } from "./support/kernels.ts"
 import { type LapackMatrix, lapackMatrices } from "./support/lapack.ts"
 import {
   eps64,
@@ -21,7 +22,6 @@ import {
   withSpectrum
 } from "./support/ratio.ts"
 
-const implementations: ReadonlyArray<Kernels> = [reference]
 const bound = 10
 
 interface Case {

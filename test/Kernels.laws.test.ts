@@ -2,10 +2,9 @@
  * The contract of `Kernels`, run over every implementation.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { makeArena } from "../src/kernels/internal/arena.ts"
 import type { Gemm, Kernels, Real } from "../src/kernels/Kernels.ts"
 import { reference } from "../src/kernels/reference.ts"
-import { compileKernels, fusedWorks, kernelsOn } from "../src/kernels/wasm.ts"
+import { implementations } from "./support/kernels.ts"
 import {
   eps32,
   eps64,
@@ -20,17 +19,6 @@ import {
   transpose,
   withSpectrum
 } from "./support/ratio.ts"
-
-const compiled = async (name: string, fused: boolean): Promise<Kernels> => ({
-  ...kernelsOn(makeArena(await compileKernels(fused))),
-  name
-})
-
-const implementations: ReadonlyArray<Kernels> = [
-  reference,
-  await compiled("wasm", false),
-  ...(fusedWorks() ? [await compiled("wasm, fused", true)] : [])
-]
 
 type Kind = Float32ArrayConstructor | Float64ArrayConstructor
 

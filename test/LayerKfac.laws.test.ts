@@ -62,8 +62,9 @@ for (const [i, [title, layerNet]] of Object.entries(layerNets).entries()) {
         const ours = await libraryMatrix(made(), both, kfac)
         expect(relativeError(ours, factored()(sharing))).toBeLessThanOrEqual(bound)
         expect(relativeError(scale(1 + 2e-5, ours), factored()(sharing))).toBeGreaterThan(bound)
-        if (!shared) return
-        for (const wrong of [factored()(sharing, (T) => T), factored()(other)]) {
+        // Where the outputs do not change with all positions alike, the reduce form is 0 however often it is counted.
+        const wrongs = [factored()(sharing, (T) => T), factored()(other)]
+        for (const wrong of wrongs.filter((matrix) => relativeError(matrix, factored()(sharing)) > 1e-3)) {
           expect(relativeError(ours, wrong)).toBeGreaterThan(bound)
         }
       })

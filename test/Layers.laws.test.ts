@@ -124,7 +124,7 @@ const laws = (layerNet: LayerNet, made: () => GraphCase, device: (typeof devices
     ).toBeGreaterThan(10)
   })
 
-  it("L7: <J v, w> = <v, J^T w> for 4 tangents, ratio <= 10; control: J v off by 1 %", async () => {
+  it("L7: <J v, w> = <v, J^T w> for 4 tangents, ratio <= 10; control: J v off by 10 %", async () => {
     const { jvs, sum } = await maps()
     const total = new Float64Array(examples * C)
     for (const [i, entry] of w.entries()) total[i % total.length]! += entry
@@ -132,14 +132,11 @@ const laws = (layerNet: LayerNet, made: () => GraphCase, device: (typeof devices
     const gap = (scaled: number) =>
       worst(
         vs.map((v, i) =>
-          ratio(
-            Math.abs(scaled * dot(jvs[i]!, total) - dot(v, sum)),
-            positions * unit * length * norm(v) * norm(total)
-          )
+          ratio(Math.abs(scaled * dot(jvs[i]!, total) - dot(v, sum)), unit * length * norm(v) * norm(total))
         )
       )
     expect(gap(1)).toBeLessThanOrEqual(10)
-    expect(gap(1.01)).toBeGreaterThan(10)
+    expect(gap(1.1)).toBeGreaterThan(10)
   })
 
   if (!isSmooth(oracle)) return

@@ -138,7 +138,7 @@ for (const [title, { Y, blind, oracles, ours, outputs: C }] of Object.entries(pr
     <A, E>(program: Effect.Effect<A, E, Sampler | Device | DataSource>) =>
       Effect.runPromise(program.pipe(Effect.provide([data, sampler, Device.wasm])))
   const estimate = (round: number, of = conditional) =>
-    Fisher.estimate(of, params, Structure.dense, { round, blockSize: 4 })
+    Fisher.estimate(of, params, Structure.dense, { round, blockSize: round === 0 ? 4 : 8 })
 
   const J = X.map((point) => jacobian(net, theta, point))
   const Z = X.map((point) => outputs(net, theta, point))
@@ -211,14 +211,14 @@ for (const [title, { Y, blind, oracles, ours, outputs: C }] of Object.entries(pr
       stratified: Sampler.stratified({ draws: 5, seed: 4 }),
       antithetic: Sampler.antithetic({ draws: 4, seed: 5 }),
       curvaturePropagation: Sampler.curvaturePropagation({ draws: 5, seed: 6 }),
-      untilPrecise: Sampler.untilPrecise({ relativeError: 0.3, maxDraws: 64, seed: 7 }),
+      untilPrecise: Sampler.untilPrecise({ relativeError: 0.2, maxDraws: 64, seed: 7 }),
       "a rule": Sampler.fromRule("a rule", ({ distribution, round, example }) => {
         const own = generator(1000 * round + example)
         return [1, 2, 3, 4, 5, 6].map((k) => ({ y: distribution.sample(own.uniform), weight: k / 21 }))
       })
     }
     for (const [name, sampler] of Object.entries(samplers)) {
-      const rounds = name === "untilPrecise" ? 60 : 150
+      const rounds = name === "untilPrecise" ? 40 : 120
       it(`${name}: 6 forms over ${rounds} rounds are the oracle's within 6 standard errors; control: not where all count once`, async () => {
         const us = Array.from({ length: 6 }, () => random.normals(P))
         const fishers = await run(sampler)(

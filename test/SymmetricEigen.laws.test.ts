@@ -7,6 +7,7 @@ import { ShapeMismatch } from "../src/Errors.ts"
 import type { Kernels } from "../src/kernels/Kernels.ts"
 import { reference } from "../src/kernels/reference.ts"
 import { decompose, eigenvalues, type SymmetricEigen } from "../src/linalg/SymmetricEigen.ts"
+import { implementations } from "./support/kernels.ts"
 import { lapackMatrices } from "./support/lapack.ts"
 import {
   eigenRatio,
@@ -25,7 +26,6 @@ import {
   withSpectrum
 } from "./support/ratio.ts"
 
-const implementations: ReadonlyArray<Kernels> = [reference]
 const bound = 10
 
 const symmetric = (n: number, entry: (i: number, j: number) => number): Float64Array =>

@@ -98,9 +98,10 @@ interface Decoded extends Own {
  *
  * `Conditional.init` draws a parameter that `initial` does not give from the normal distribution, as a kernel of its rows and columns.
  *
- * *Cost*: of P parameters and blocks of N examples, 3 P passes over a block where 4 P <= N and tfjs has the second derivatives; else min(K, C)
- * passes forwards and backwards over each single example for K columns. A pass is 30 to 70 microseconds for each operation of f. *Memory*:
- * P floats for each example and column; where 4 P <= N, for each example and output too.
+ * *Cost*: a gradient of the loss is a pass forwards and backwards over each block. The scores of K columns are, with P parameters and blocks of
+ * N examples, 3 P passes over a block where 4 P <= N and tfjs has the second derivatives; else min(K, C) passes over each single example. A pass
+ * is 0.05 to 0.1 ms for each operation of f, more where the operations are large. *Memory*: P floats for each example and column; where
+ * 4 P <= N, for each example and output too.
  *
  * *Throws*: `InvalidArgument`, `ShapeMismatch`, `NonFinite` for options that are none. *Fails* where it is used: `ShapeMismatch` where f gives
  * no float32 tensor `[N, C]`, `InvalidArgument` where it mixes examples, `TensorFailure` for what f throws and for an operation without

@@ -61,6 +61,7 @@ export const programs = (at: typeof params): Readonly<Record<string, Program>> =
   ),
   "Conditional.linearize": linearized(() => Effect.void, at),
   "Linearization.backprop": linearized(({ backprop }) => backprop(cotangents, 2), at),
+  "Linearization.pullback": linearized(({ pullback }) => pullback(cotangents.subarray(8)), at),
   "Linearization.pushforward": linearized(
     ({ pushforward }) => pushforward(Tangent.make(space, params.values)),
     at
