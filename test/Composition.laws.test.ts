@@ -110,6 +110,31 @@ describe("shared parameters", () => {
     expect(gap(one, one)).toBeGreaterThan(10 * unit)
   })
 
+  for (const [name, device] of Object.entries(devices)) {
+    it(`of a density with two uses have F = 4 / variance, to 1e-6, and K-FAC half of it, as two positions on ${name}; control: of one use`, async () => {
+      const layer = Network.shared("mean", Network.dense(2))
+      const density = Conditional.make(
+        Network.sequential(0, [Network.add([[layer], [layer]])]),
+        Likelihood.gaussian({ variance: 0.5 })
+      )
+      const diagonal = async (structure: typeof Structure.dense) => {
+        const estimate = Fisher.estimate(density, Conditional.init(density, { seed: 1 }), structure)
+        const data = DataSource.density({
+          y: [
+            [1, 2],
+            [3, 4],
+            [5, 7]
+          ]
+        })
+        const fisher = await Effect.runPromise(Effect.provide(estimate, [data, Sampler.exact, device]))
+        return Array.from(Fisher.toDense(fisher), (entry) => Math.round(entry * 1e6) / 1e6)
+      }
+      expect(await diagonal(Structure.dense)).toEqual([8, 0, 0, 8])
+      expect(await diagonal(Structure.dense)).not.toEqual([2, 0, 0, 2])
+      expect(await diagonal(Structure.kfac as unknown as typeof Structure.dense)).toEqual([4, 0, 0, 4])
+    })
+  }
+
   it("are shared in a residual and in branches too: 12 parameters in the place of 36", () => {
     const layer = Network.shared("b", Network.dense(3))
     const network = Network.sequential(3, [

@@ -39,9 +39,7 @@ const refused = { kfac, kfacReduce, ekfac, ekfacReduce }
 describe("a layer whose gradients are written out", () => {
   fails(
     Object.entries(refused).flatMap(([name, structure]): ReadonlyArray<Case> => {
-      // EKFAC begins with K-FAC, which is what refuses.
-      const named = name.replace("ek", "k")
-      const why = `structure is ${named}, and the gradients of the layer ${layer}`
+      const why = `structure is ${name}, and the gradients of the layer ${layer}`
       const remedy = "Give Structure.mixed another structure for that layer"
       return [
         [

@@ -23,7 +23,7 @@ import { generator } from "./oracle/random.ts"
 import { damped } from "./oracle/structures.ts"
 import { operationErrors } from "./support/fisherLaws.ts"
 import { formBlocks, forms } from "./support/formNets.ts"
-import { bothCategorical, exactKfac, libraryFisher, oracleFisher, runGraph } from "./support/graphFishers.ts"
+import { bothCategorical, exactKfac, oracleFisher, runGraph } from "./support/graphFishers.ts"
 import { graphCase, once, paramsOf } from "./support/graphLaws.ts"
 import { eps32, matrixError, ratio, vectorError, worst } from "./support/measure.ts"
 import {
@@ -52,7 +52,7 @@ const g = Cotangent.make(space, Array.from(generator(22).normals(space.size)))
 const damping = 0.1
 
 const estimated = <Op extends Structure.Operation>(structure: Structure.AnyStructure<Op>) =>
-  runGraph(c)(libraryFisher(c, bothCategorical, structure))
+  runGraph(c)(Fisher.estimate(conditional, params, structure, { blockSize: 3 }))
 /** Estimated when the first test asks. */
 const kept = <A>(make: () => Promise<A>): (() => Promise<A>) => once(make)
 
@@ -243,6 +243,23 @@ describe("EKFAC", () => {
       expect(distance(rows(Fisher.toDense(fisher)))).toBeLessThanOrEqual(most)
       expect(distance(rows(Fisher.toDense(fisher)), 10)).toBeGreaterThan(most)
       expect(ratio(Math.abs(Fisher.trace(fisher) - trace(due)), 1e-5 * trace(due))).toBeLessThanOrEqual(1)
+    }
+  })
+
+  it("takes in its first pass what K-FAC takes, bit for bit: K-FAC's sums go on to it; control: those of reduce", async () => {
+    const sums = (structure: Structure.Structure<never>) =>
+      runGraph(c)(Fisher.accumulate(conditional, params, structure, { blockSize: 3 }))
+    for (const [first, second, other] of [
+      [Structure.kfac, Structure.ekfac, Structure.kfacReduce],
+      [Structure.kfacReduce, Structure.ekfacReduce, Structure.kfac]
+    ] as const) {
+      const own = await sums(first)
+      expect((await sums(second.first)).sums).toEqual(own.sums)
+      expect(second.first.name).toBe(first.name)
+      const bases = (of: typeof own) => Result.getOrThrow(Fisher.secondPass(second, of, reference)).constants
+      const fisher = await estimated<Common>(second)
+      expect(bases(own)).toEqual(fisher.structure.constants)
+      expect(bases(await sums(other))).not.toEqual(fisher.structure.constants)
     }
   })
 })

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest"
 import { Device, Network } from "../src/index.ts"
 import type { Layer } from "../src/model/Layer.ts"
 import { type Shape, sizeOf } from "../src/model/Shape.ts"
+import { generator } from "./oracle/random.ts"
 import { built } from "./support/built.ts"
 import { devices, runWith } from "./support/subject.ts"
 
@@ -157,3 +158,26 @@ for (const [name, device] of Object.entries(devices)) {
     })
   })
 }
+
+/** 64 images to a part. */
+describe("70 images of 32 x 32 x 8, which go in parts", () => {
+  it("have the outputs, cotangents and tangents of 7 of them 10 times over; control: of 6 of them", async () => {
+    const random = generator(5)
+    const few = random.normalMatrix(7, 32 * 32 * 8).map((row) => Array.from(row))
+    const given = {
+      layer: Network.maxPool2d({ size: 2 }),
+      input: { height: 32, width: 32, channels: 8 },
+      cotangent: Array.from(random.normals(16 * 16 * 8)),
+      tangent: Array.from(random.normals(32 * 32 * 8))
+    }
+    const times = (count: number, of: ReadonlyArray<number>) => Array.from({ length: count }, () => of).flat()
+    const parts = await maps(Device.wasm, { ...given, x: few })
+    const all = await maps(Device.wasm, { ...given, x: Array.from({ length: 10 }, () => few).flat() })
+    for (const [i, values] of all.entries()) {
+      const same = (due: ReadonlyArray<number>) => values.every((value, at) => value === due[at])
+      expect(values.length).toBe(10 * parts[i]!.length)
+      expect(same(times(10, parts[i]!))).toBe(true)
+      expect(same(times(12, parts[i]!.slice(0, (6 * parts[i]!.length) / 7)))).toBe(false)
+    }
+  })
+})

@@ -56,9 +56,14 @@ describe.each(shared)("%s", (_, layerNet) => {
 
   it("K-FAC is the oracle's reduce form to 1e-5; control: off by 2e-5, A times T, the expand form", async () => {
     const ours = await libraryMatrix(c(), both, Structure.kfacReduce)
-    expect(relativeError(ours, oracle()("reduce"))).toBeLessThanOrEqual(bound)
-    const wrong = [oracle()("reduce", (T) => T), oracle()("expand"), scale(1 + 2e-5, oracle()("reduce"))]
-    for (const due of wrong) expect(relativeError(ours, due)).toBeGreaterThan(bound)
+    const due = oracle()("reduce")
+    expect(relativeError(ours, due)).toBeLessThanOrEqual(bound)
+    // What a mean over positions is taken from has cotangents that sum to 0: its A says nothing.
+    const times = oracle()("reduce", (T) => T)
+    const some = relativeError(times, due) > bound
+    for (const wrong of [scale(1 + 2e-5, due), oracle()("expand"), ...(some ? [times] : [])]) {
+      expect(relativeError(ours, wrong)).toBeGreaterThan(bound)
+    }
   })
 
   it("EKFAC in its bases is never farther from F and has its trace to 1e-5; control: 10 times, off by 2e-5", async () => {

@@ -179,8 +179,8 @@ const made = (name: string, first: Structure<Able>): TwoPass<Able> => {
     prepare: bases,
     second: (constants) => scalings(name, constants.slice(0, 2))
   }
-  // The first pass is K-FAC itself, so that its sums may be those of an estimate of K-FAC.
-  return { ...perBlockTwice(name, first.name, byForm(name, outer, inUnits)), first }
+  // The first pass has the name and the sums of K-FAC: those of an estimate of K-FAC may be its own.
+  return perBlockTwice(name, first.name, byForm(name, outer, inUnits))
 }
 
 /**

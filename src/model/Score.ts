@@ -215,7 +215,11 @@ const side = (scores: ReadonlyArray<OuterScore>): OuterScore => {
     _tag: "Outer",
     block,
     positions: all,
-    input: tf.concat(inputs, 1).reshape([examples * all, input.shape[1]]),
+    // Without inputs there is nothing to join, and tfjs's cpu would make no numbers of it at all.
+    input:
+      input.shape[1] === 0
+        ? tf.zeros([examples * all, 0])
+        : tf.concat(inputs, 1).reshape([examples * all, input.shape[1]]),
     cotangent: tf.concat(cotangents, 2).reshape([columns, examples * all, out]),
     mask
   }

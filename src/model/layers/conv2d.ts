@@ -63,9 +63,7 @@ export const convolution =
     })
   }
 
-/**
- * With a stride of 1 the pullback is a convolution with the kernel turned around, and tfjs has one that writes no patches.
- */
+/** With a stride of 1 the pullback is a convolution with the kernel turned around, and tfjs has one that writes no patches. */
 const turned = (g: Geometry, filters: number): Turned | undefined => {
   const [below, right] = after(g)
   const [down, across] = [g.dilation[0] * (g.kernel[0] - 1), g.dilation[1] * (g.kernel[1] - 1)]

@@ -8,6 +8,7 @@ import * as tf from "@tensorflow/tfjs"
 import { Schema } from "effect"
 import { decodeOrThrow, PositiveInt } from "../../Options.ts"
 import { sumOf } from "../../tensor/Device.ts"
+import { partByPart } from "../../tensor/Parts.ts"
 import { variance } from "../Init.ts"
 import { fitted, type Geometry, patchTable, positionTable, tapTable } from "../internal/convolution.ts"
 import { type BuiltLayer, type SingleLayer, single, type Weights } from "../Layer.ts"
@@ -155,9 +156,8 @@ const maps = (g: Geometry, multiplier: number) => {
       const [K, N] = cotangent.shape
       const summed = (terms: tf.Tensor): tf.Tensor3D =>
         tf.sum(terms.reshape([K * N, positions, columns]), 1).reshape([K, N, columns])
-      // A sum of one: what is made for a tap is freed before the next.
-      const rows = seen.map((_, tap) => sumOf(1, () => summed(tf.mul(cotangent, seenBy(x, tap)))))
-      return tf.concat(bias ? [...rows, summed(cotangent)] : rows, 2)
+      const rows = partByPart([...seen.keys()], (tap) => [summed(tf.mul(cotangent, seenBy(x, tap)))])
+      return tf.concat<tf.Tensor3D>((bias ? [...rows, summed(cotangent)] : rows) as Array<tf.Tensor3D>, 2)
     }
   }
 }

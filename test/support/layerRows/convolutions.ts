@@ -62,6 +62,64 @@ export const convolutions: Readonly<Record<string, LayerNet>> = {
         N.conv2d({ filters: 2, kernel: [2, 1] })
       ])
   }),
+  "conv2d of stride 1 after another, dilation and other padding on each end": chained(
+    { height: 3, width: 2, channels: 2 },
+    [
+      { kind: "conv2d", filters: 3, kernel: [1, 1] },
+      tanh,
+      {
+        kind: "conv2d",
+        filters: 2,
+        kernel: [2, 3],
+        dilation: [2, 1],
+        padding: [
+          [1, 0],
+          [1, 2]
+        ]
+      }
+    ],
+    (N) => [
+      N.conv2d({ filters: 3, kernel: 1 }),
+      N.tanh,
+      N.conv2d({
+        filters: 2,
+        kernel: [2, 3],
+        dilation: [2, 1],
+        padding: [
+          [1, 0],
+          [1, 2]
+        ]
+      })
+    ]
+  ),
+  "conv2d of stride 1 after another, padding beyond the kernel": chained(
+    { height: 2, width: 3, channels: 2 },
+    [
+      { kind: "conv2d", filters: 4, kernel: [1, 1] },
+      tanh,
+      {
+        kind: "conv2d",
+        filters: 2,
+        kernel: [1, 2],
+        padding: [
+          [1, 0],
+          [0, 0]
+        ]
+      }
+    ],
+    (N) => [
+      N.conv2d({ filters: 4, kernel: 1 }),
+      N.tanh,
+      N.conv2d({
+        filters: 2,
+        kernel: [1, 2],
+        padding: [
+          [1, 0],
+          [0, 0]
+        ]
+      })
+    ]
+  ),
   "conv2d in groups, of strides and not": chained(
     { height: 3, width: 5, channels: 4 },
     [
