@@ -41,8 +41,8 @@ export function tile<T>(k: i32, a: usize, b: usize, c: usize, stride: usize, mod
   let b3: v128
   let x: v128
   // Four steps at a time: a loop costs the engine a check of its own at every turn.
-  const end = b + (<usize>k) * tileBytes
-  for (const last = b + (<usize>(k & ~3)) * tileBytes; b < last; b += 4 * tileBytes) {
+  const end = b + <usize>k * tileBytes
+  for (const last = b + <usize>(k & ~3) * tileBytes; b < last; b += 4 * tileBytes) {
     b0 = v128.load(b)
     b1 = v128.load(b, 16)
     b2 = v128.load(b, 32)

@@ -112,5 +112,7 @@ export const program = Effect.gen(function* () {
 if (import.meta.main) {
   const { after, before, parameters } = await Effect.runPromise(program)
   console.log(`mirrored digits right before: ${(100 * before).toFixed(1)} %`)
-  console.log(`after ${steps} steps on the ${parameters} weights of the last layer: ${(100 * after).toFixed(1)} %`)
+  console.log(
+    `after ${steps} steps on the ${parameters} weights of the last layer: ${(100 * after).toFixed(1)} %`
+  )
 }

@@ -19,7 +19,7 @@ const compile = (name: string, features: ReadonlyArray<string>): string => {
     [
       asc,
       join("assembly", "index.ts"),
-      ...["--outFile", out, "-O3", "--noAssert", "--runtime", "stub", "--use", "abort="],
+      ...["--outFile", out, "-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--importMemory"],
       ...["--disableWarning", "112", "--enable", "simd", ...features]
     ],
     { cwd: root, stdio: ["ignore", "inherit", "inherit"] }

@@ -6,22 +6,53 @@
  * reference serves.
  */
 
-import { type Arena, makeArena, type Opened } from "./internal/arena.ts"
+import { type Arena, instantiate, makeArena, type Opened } from "./internal/arena.ts"
 import { fusedModule, plainModule } from "./internal/modules.ts"
 import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
 import { requireLength, requireSizes } from "./reference/require.ts"
 import { reference } from "./reference.ts"
 
-/** Compiles the kernels. Rejects where the engine has no WebAssembly with vectors of 128 bits. */
-export const startWasmKernels = async (): Promise<Kernels> =>
-  kernelsOn(makeArena(await compileKernels(fusedWorks())))
-
 /** Whether the engine has fused multiply-adds (relaxed SIMD): Node from 24 on, Chrome from 114 on. */
 export const fusedWorks = (): boolean => WebAssembly.validate(bytes(fusedModule))
 
-/** The kernels, compiled but without a memory. */
+/** Compiles the kernels. Rejects where the engine has no WebAssembly with vectors of 128 bits. */
 export const compileKernels = (fused: boolean): Promise<WebAssembly.Module> =>
   WebAssembly.compile(bytes(fused ? fusedModule : plainModule))
+
+/** The compiled kernels on typed arrays, with a memory of their own. */
+export const wasmKernels = (module: WebAssembly.Module): Kernels => kernelsOn(makeArena(module))
+
+/** Kernels on somebody else's memory, in place. Addresses are bytes. */
+export interface HeapKernels {
+  /** C (m x n) = op(A) op(B) in float32, row-major. C overlaps neither. */
+  readonly gemm: (
+    m: number,
+    n: number,
+    k: number,
+    a: number,
+    transposeA: boolean,
+    b: number,
+    transposeB: boolean,
+    c: number
+  ) => void
+}
+
+/**
+ * The compiled kernels on a memory, of which `allocate` gives some for good: 1.3 MB of scratch. Throws where the memory is shared
+ * between threads.
+ */
+export const heapKernels = (
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  allocate: (bytes: number) => number
+): HeapKernels => {
+  const exports = instantiate(module, memory)
+  const work = allocate(exports.workBytes())
+  return {
+    gemm: (m, n, k, a, transposeA, b, transposeB, c) =>
+      exports.gemm32(m, n, k, a, transposeA, b, transposeB, c, work)
+  }
+}
 
 const bytes = (base64: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))

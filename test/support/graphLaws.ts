@@ -239,8 +239,8 @@ export interface Direction {
 }
 
 /**
- * A direction along which central differences have the order 2.0 in exact arithmetic, as long as it can be: in float32 they lose
- * eps |z| / h to rounding, of which the last remainder is to be 30 times.
+ * A direction along which central differences have the order 2.0 in exact arithmetic, and with J v off by 1 % have not, as long
+ * as it can be: in float32 they lose eps |z| / h to rounding, of which the last remainder is to be 30 times.
  */
 export const differenceDirection = (c: GraphCase): Direction => {
   const random = generator(5)
@@ -253,17 +253,22 @@ export const differenceDirection = (c: GraphCase): Direction => {
         6
       )
       const exact = pushed(c, v)
-      const errors = remainders(
-        steps.map((h) => [outputsAt(c, axpy(c.theta, h, v)), outputsAt(c, axpy(c.theta, -h, v))] as const),
-        exact
+      const zs = steps.map(
+        (h) => [outputsAt(c, axpy(c.theta, h, v)), outputsAt(c, axpy(c.theta, -h, v))] as const
       )
+      const errors = remainders(zs, exact)
       if (errors[0]! < 1e-9 * norm(exact)) {
         best = v
         continue
       }
       const rounding = (eps32 * norm(outputsAt(c, c.theta))) / steps.at(-1)!
       if (errors.at(-1)! < 30 * rounding) break
-      if (Math.abs(slope(steps, errors) - 2) <= 0.03) return { v, order: "second" }
+      const wrong = remainders(
+        zs,
+        exact.map((entry) => 1.01 * entry)
+      )
+      const off = (of: ReadonlyArray<number>) => Math.abs(slope(steps, of) - 2)
+      if (off(errors) <= 0.03 && off(wrong) >= 0.2) return { v, order: "second" }
     }
   }
   if (best === undefined) throw new RangeError("no direction has a remainder of order 2 over rounding")

@@ -1,12 +1,11 @@
 /** Every implementation of `Kernels`, for the laws that run over all of them. */
 
-import { makeArena } from "../../src/kernels/internal/arena.ts"
 import type { Kernels } from "../../src/kernels/Kernels.ts"
 import { reference } from "../../src/kernels/reference.ts"
-import { compileKernels, fusedWorks, kernelsOn } from "../../src/kernels/wasm.ts"
+import { compileKernels, fusedWorks, wasmKernels } from "../../src/kernels/wasm.ts"
 
 const compiled = async (name: string, fused: boolean): Promise<Kernels> => ({
-  ...kernelsOn(makeArena(await compileKernels(fused))),
+  ...wasmKernels(await compileKernels(fused)),
   name
 })
 

@@ -12,7 +12,14 @@ const [K, N, T, inputs, out] = [2, 5, 3, 2, 4]
 const random = generator(9)
 const a = Float32Array.from(random.normals(N * T * inputs))
 const g = Float32Array.from(random.normals(K * N * T * out))
-const block = { layer: "0 shared", offset: 0, rows: inputs + 1, columns: out, bias: true, form: "outer" } as const
+const block = {
+  layer: "0 shared",
+  offset: 0,
+  rows: inputs + 1,
+  columns: out,
+  bias: true,
+  form: "outer"
+} as const
 const abar = (n: number, t: number, i: number): number => (i === inputs ? 1 : a[(n * T + t) * inputs + i]!)
 const cotangent = (k: number, n: number, t: number, o: number): number => g[((k * N + n) * T + t) * out + o]!
 const sum = (count: number, f: (i: number) => number): number => {

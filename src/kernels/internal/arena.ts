@@ -7,7 +7,6 @@
 
 /** What assembly/index.ts exports. Addresses are bytes; a `boolean` arrives as 0 or 1. */
 export interface Exports extends WebAssembly.Exports {
-  readonly memory: WebAssembly.Memory
   readonly workBytes: () => number
   readonly eigenBytes: (n: number, vectors: boolean) => number
   readonly gemm32: Product
@@ -66,31 +65,37 @@ export interface Opened {
   readonly at: ReadonlyArray<number>
 }
 
+/** The kernels on a memory, of ours or of others. Throws where that memory is shared between threads. */
+export const instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memory): Exports =>
+  new WebAssembly.Instance(module, { env: { memory } }).exports as Exports
+
 /** An arena over a compiled module. */
 export const makeArena = (module: WebAssembly.Module): Arena => {
-  const fresh = (): Exports => new WebAssembly.Instance(module).exports as Exports
-  let exports = fresh()
+  const fresh = () => {
+    const memory = new WebAssembly.Memory({ initial: 1 })
+    return { memory, exports: instantiate(module, memory) }
+  }
+  let held = fresh()
   return {
     open: (bytes) => {
       const at: Array<number> = []
-      // The first page holds what the compiler may have put there.
+      // Address 0 stays free.
       let end = page
       for (const size of bytes) {
         at.push(end)
         end += Math.ceil(size / 64) * 64
       }
       if (end > mostBytes) return undefined
-      const { memory } = exports
-      const missing = Math.ceil((end - memory.buffer.byteLength) / page)
-      if (missing > 0 && !grew(memory, missing)) return undefined
-      return { exports, buffer: memory.buffer as ArrayBuffer, at }
+      const missing = Math.ceil((end - held.memory.buffer.byteLength) / page)
+      if (missing > 0 && !grew(held.memory, missing)) return undefined
+      return { exports: held.exports, buffer: held.memory.buffer as ArrayBuffer, at }
     },
     close: () => {
-      if (exports.memory.buffer.byteLength > keptBytes) exports = fresh()
+      if (held.memory.buffer.byteLength > keptBytes) held = fresh()
     },
-    scratch: exports.workBytes(),
-    eigenScratch: (n, vectors) => exports.eigenBytes(n, vectors),
-    size: () => exports.memory.buffer.byteLength
+    scratch: held.exports.workBytes(),
+    eigenScratch: (n, vectors) => held.exports.eigenBytes(n, vectors),
+    size: () => held.memory.buffer.byteLength
   }
 }
 

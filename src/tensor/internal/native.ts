@@ -7,7 +7,8 @@ import * as tf from "@tensorflow/tfjs"
 import type { Kernels } from "../../kernels/Kernels.ts"
 import { type Library, open } from "../../kernels/native/library.ts"
 import { native } from "../../kernels/native.ts"
-import { activateWasm, registerAs, type WasmBackend } from "./wasm.ts"
+import { matMulBy } from "./products.ts"
+import { activateWasm, registerAs } from "./wasm.ts"
 
 /** The name of this backend in tfjs's registry. */
 export const nativeBackend = "natgrad-native"
@@ -35,72 +36,25 @@ const start = async (): Promise<Library> => {
   return library
 }
 
-/** What tfjs's wasm backend makes an output with. */
-interface Heap extends WasmBackend {
-  readonly makeOutput: (shape: Array<number>, dtype: tf.DataType) => tf.TensorInfo
-}
-
-const size = (shape: ReadonlyArray<number>): number => shape.reduce((product, side) => product * side, 1)
-
 /** The CBLAS's numbers for row-major order, and for an operand as it is or transposed. */
 const [rowMajor, plain, transposed] = [101, 111, 112]
 
-const matMulThrough =
-  ({ sgemm }: Library): tf.KernelFunc =>
-  ({ attrs, backend, inputs }) => {
-    const { a, b } = inputs as { readonly a: tf.TensorInfo; readonly b: tf.TensorInfo }
-    const [left, right] = [attrs?.["transposeA"] === true, attrs?.["transposeB"] === true]
-    const [rows, inner] = left ? a.shape.slice(-2).toReversed() : a.shape.slice(-2)
-    const columns = right ? b.shape.at(-2)! : b.shape.at(-1)!
-    const outer = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
-    const [m, k, n] = [rows!, inner!, columns]
-    const heap = backend as unknown as Heap
-    const out = heap.makeOutput([...outer, m, n], a.dtype)
-    // Views, once everything is allocated: an allocation may move the heap.
-    const [x, y, z] = [a, b, out].map((tensor) => heap.typedArrayFromHeap(tensor)) as [
-      Float32Array,
-      Float32Array,
-      Float32Array
-    ]
-    if (k === 0) z.fill(0)
-    if (m === 0 || n === 0 || k === 0) return out
-    const batches = size(outer)
-    const [perX, perY] = [m * k, k * n]
-    for (let i = 0; i < batches; i++) {
-      const at = batchOf(outer, a.shape, i)
-      const bt = batchOf(outer, b.shape, i)
-      sgemm(
-        rowMajor!,
-        left ? transposed! : plain!,
-        right ? transposed! : plain!,
-        m,
-        n,
-        k,
-        1,
-        batches === 1 ? x : x.subarray(at * perX),
-        left ? m : k,
-        batches === 1 ? y : y.subarray(bt * perY),
-        right ? k : n,
-        0,
-        batches === 1 ? z : z.subarray(i * m * n),
-        n
-      )
-    }
-    return out
-  }
-
-/** Which batch of an operand belongs to batch i of the product: an operand of one batch, or a side of 1, goes with all. */
-const batchOf = (outer: ReadonlyArray<number>, shape: ReadonlyArray<number>, i: number): number => {
-  const own = shape.slice(0, -2)
-  let [rest, at, step] = [i, 0, 1]
-  for (let axis = 1; axis <= outer.length; axis++) {
-    const side = outer.at(-axis)!
-    const place = rest % side
-    rest = Math.floor(rest / side)
-    const ownSide = own.at(-axis) ?? 1
-    if (axis > own.length) continue
-    if (ownSide > 1) at += place * step
-    step *= ownSide
-  }
-  return at
-}
+const matMulThrough = ({ sgemm }: Library): tf.KernelFunc =>
+  matMulBy(({ m, n, k, x, transposeX, y, transposeY, z }) =>
+    sgemm(
+      rowMajor!,
+      transposeX ? transposed! : plain!,
+      transposeY ? transposed! : plain!,
+      m,
+      n,
+      k,
+      1,
+      x,
+      transposeX ? m : k,
+      y,
+      transposeY ? k : n,
+      0,
+      z,
+      n
+    )
+  )

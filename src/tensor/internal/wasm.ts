@@ -9,8 +9,9 @@ import * as tf from "@tensorflow/tfjs"
 import "@tensorflow/tfjs-backend-wasm"
 import type { Kernels } from "../../kernels/Kernels.ts"
 import { reference } from "../../kernels/reference.ts"
-import { startWasmKernels } from "../../kernels/wasm.ts"
+import { compileKernels, fusedWorks, heapKernels, wasmKernels as kernelsOf } from "../../kernels/wasm.ts"
 import { copyKernels } from "./copies.ts"
+import { matMulBy } from "./products.ts"
 
 /** The name of our backend in tfjs's registry. */
 export const wasmBackend = "natgrad-wasm"
@@ -44,10 +45,33 @@ const start = async (): Promise<void> => {
 }
 
 const register = async (): Promise<void> => {
-  compiled = await startWasmKernels().catch(() => reference)
+  const module = await compileKernels(fusedWorks()).catch(() => undefined)
+  if (module !== undefined) compiled = kernelsOf(module)
   if (!(await tf.setBackend("wasm"))) throw new Error("tfjs's wasm backend did not start")
   const instance = tf.backend()
-  registerAs(wasmBackend, instance, matMul)
+  registerAs(wasmBackend, instance, productOn(module, instance))
+}
+
+/** Our product, on tfjs's heap. Where there are no vectors, or where tfjs shares its heap between threads: XNNPACK's. */
+const productOn = (module: WebAssembly.Module | undefined, instance: tf.KernelBackend): tf.KernelFunc => {
+  const { asm, _malloc } = (instance as unknown as Emscripten).wasm
+  if (module === undefined || asm?.memory === undefined || _malloc === undefined) return matMul
+  try {
+    const { gemm } = heapKernels(module, asm.memory, _malloc)
+    return matMulBy(({ m, n, k, x, transposeX, y, transposeY, z }) =>
+      gemm(m, n, k, x.byteOffset, transposeX, y.byteOffset, transposeY, z.byteOffset)
+    )
+  } catch {
+    return matMul
+  }
+}
+
+/** What tfjs's wasm backend has of its module, in the versions that show it. */
+interface Emscripten {
+  readonly wasm: {
+    readonly asm?: { readonly memory?: WebAssembly.Memory }
+    readonly _malloc?: (bytes: number) => number
+  }
 }
 
 /** Registers tfjs's wasm instance under a name of ours, with this product for its own. */
