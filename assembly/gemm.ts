@@ -5,6 +5,7 @@
  * entry depends on its row, its column and k alone, bit for bit, not on where in the matrix it lies.
  * *Source* Goto and van de Geijn, Anatomy of high-performance matrix multiplication, 2008.
  */
+import { packColumns, packRows } from "./pack"
 import { add, assign, subtract, tile, tileBytes, tileRows } from "./tile"
 import { at } from "./vector"
 
@@ -84,7 +85,7 @@ function block<T>(
   const stride = <usize>ldc * sizeof<T>()
   for (let j = 0; j < columns; j += tileColumns) {
     const valid = min(tileColumns, columns - j)
-    const panel = pb + <usize>j * d * sizeof<T>()
+    const panel = at<T>(pb, j * d)
     for (let i = 0; i < rows; i += tileRows) {
       const height = min(tileRows, rows - i)
       if (outside(i0 + i, height, j0 + j, valid, part)) continue
@@ -121,55 +122,5 @@ function combine<T>(height: i32, valid: i32, edge: usize, c: usize, ldc: i32, mo
 function clear<T>(m: i32, n: i32, c: usize, ldc: i32): void {
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) store<T>(at<T>(c, i * ldc + j), <T>0)
-  }
-}
-
-/** A block of A as panels of 3 rows, k by k; missing rows are 0. */
-function packRows<T>(rows: i32, d: i32, a: usize, rs: i32, cs: i32, to: usize): void {
-  const next = <usize>(tileRows * sizeof<T>())
-  for (let i = 0; i < rows; i += tileRows) {
-    for (let r = 0; r < tileRows; r++) {
-      const end = to + <usize>d * next
-      if (i + r < rows) {
-        let from = at<T>(a, (i + r) * rs)
-        for (let q = at<T>(to, r); q < end; q += next) {
-          store<T>(q, load<T>(from))
-          from = at<T>(from, cs)
-        }
-      } else {
-        for (let q = at<T>(to, r); q < end; q += next) store<T>(q, <T>0)
-      }
-    }
-    to += <usize>d * next
-  }
-}
-
-/** A block of B as panels of 64 bytes of columns, k by k; missing columns are 0. */
-function packColumns<T>(d: i32, columns: i32, b: usize, rs: i32, cs: i32, to: usize): void {
-  const tileColumns = tileBytes / sizeof<T>()
-  for (let j = 0; j < columns; j += tileColumns) {
-    const end = to + <usize>d * tileBytes
-    const valid = min(tileColumns, columns - j)
-    if (valid === tileColumns && cs === 1) {
-      let from = at<T>(b, j)
-      for (let q = to; q < end; q += tileBytes) {
-        v128.store(q, v128.load(from))
-        v128.store(q, v128.load(from, 16), 16)
-        v128.store(q, v128.load(from, 32), 32)
-        v128.store(q, v128.load(from, 48), 48)
-        from = at<T>(from, rs)
-      }
-    } else {
-      for (let s = 0; s < tileColumns; s++)
-        packColumn<T>(s < valid, at<T>(b, (j + s) * cs), rs, at<T>(to, s), end)
-    }
-    to = end
-  }
-}
-
-function packColumn<T>(present: bool, from: usize, rs: i32, to: usize, end: usize): void {
-  for (let q = to; q < end; q += tileBytes) {
-    store<T>(q, present ? load<T>(from) : <T>0)
-    if (present) from = at<T>(from, rs)
   }
 }

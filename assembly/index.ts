@@ -9,6 +9,7 @@ import { mirror } from "./triangle"
 
 export { cholesky, choleskyInverse, choleskySolve } from "./cholesky"
 export { eigenBytes, symmetricEigen } from "./eigen"
+export { sumRows32, tanh32, transpose32 } from "./rows"
 
 export function workBytes(): i32 {
   return gemmWork

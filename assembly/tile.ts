@@ -41,8 +41,7 @@ export function tile<T>(k: i32, a: usize, b: usize, c: usize, stride: usize, mod
   let b3: v128
   let x: v128
   // Four steps at a time: a loop costs the engine a check of its own at every turn.
-  const end = b + <usize>k * tileBytes
-  for (const last = b + <usize>(k & ~3) * tileBytes; b < last; b += 4 * tileBytes) {
+  for (let p = k >> 2; p > 0; p--) {
     b0 = v128.load(b)
     b1 = v128.load(b, 16)
     b2 = v128.load(b, 32)
@@ -119,9 +118,10 @@ export function tile<T>(k: i32, a: usize, b: usize, c: usize, stride: usize, mod
     c21 = addProduct<T>(c21, x, b1)
     c22 = addProduct<T>(c22, x, b2)
     c23 = addProduct<T>(c23, x, b3)
+    b += 4 * tileBytes
     a += 12 * sizeof<T>()
   }
-  for (; b < end; b += tileBytes) {
+  for (let p = k & 3; p > 0; p--) {
     b0 = v128.load(b)
     b1 = v128.load(b, 16)
     b2 = v128.load(b, 32)
@@ -141,6 +141,7 @@ export function tile<T>(k: i32, a: usize, b: usize, c: usize, stride: usize, mod
     c21 = addProduct<T>(c21, x, b1)
     c22 = addProduct<T>(c22, x, b2)
     c23 = addProduct<T>(c23, x, b3)
+    b += tileBytes
     a += 3 * sizeof<T>()
   }
   storeRow<T>(c, c00, c01, c02, c03, mode)

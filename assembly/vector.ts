@@ -21,3 +21,19 @@ export function subtractProduct<T>(c: v128, a: v128, b: v128): v128 {
 export function at<T>(from: usize, i: i32): usize {
   return from + <usize>i * sizeof<T>()
 }
+
+/** A square of 4 by 4 numbers of 32 bits, its rows `step` bytes apart, to its transpose, whose rows are `next` bytes apart. */
+export function transposeSquare(from: usize, step: usize, to: usize, next: usize): void {
+  const a = v128.load(from)
+  const b = v128.load(from + step)
+  const c = v128.load(from + 2 * step)
+  const d = v128.load(from + 3 * step)
+  const ab = v128.shuffle<f32>(a, b, 0, 4, 1, 5)
+  const cd = v128.shuffle<f32>(c, d, 0, 4, 1, 5)
+  const ba = v128.shuffle<f32>(a, b, 2, 6, 3, 7)
+  const dc = v128.shuffle<f32>(c, d, 2, 6, 3, 7)
+  v128.store(to, v128.shuffle<f64>(ab, cd, 0, 2))
+  v128.store(to + next, v128.shuffle<f64>(ab, cd, 1, 3))
+  v128.store(to + 2 * next, v128.shuffle<f64>(ba, dc, 0, 2))
+  v128.store(to + 3 * next, v128.shuffle<f64>(ba, dc, 1, 3))
+}

@@ -234,6 +234,7 @@ describe("a network's type is its signature", () => {
 describe("what an Effect fails with and needs", () => {
   type Data = Errors.DataFailure | Errors.ShapeMismatch | Errors.NonFinite | Errors.InvalidArgument
   type Labels = Errors.MissingLabels | Errors.InvalidLabel
+  type Sampled = Labels | Errors.NoClosedForm
   type Average = Data | Errors.TensorFailure | Errors.EmptyData
   type Snapshots = Errors.SnapshotMismatch | Errors.SnapshotFailure | Errors.SnapshotCorrupt
   type Solve = Errors.NotPositiveDefinite | Errors.NotConverged
@@ -241,9 +242,13 @@ describe("what an Effect fails with and needs", () => {
 
   test("Fisher.estimate", () => {
     expect(Fisher.estimate(digits, params, Structure.kfac)).type.toBe<
-      Effect.Effect<Fisher.Fisher<S, Op>, Average | Labels | Snapshots | Solve, DataSource | Sampler | Device>
+      Effect.Effect<
+        Fisher.Fisher<S, Op>,
+        Average | Sampled | Snapshots | Solve,
+        DataSource | Sampler | Device
+      >
     >()
-    expect<Fisher.EstimateError>().type.toBe<Average | Labels | Snapshots>()
+    expect<Fisher.EstimateError>().type.toBe<Average | Sampled | Snapshots>()
   })
   test("Conditional.gradient, lossAndGradient, negativeLogLikelihood", () => {
     expect(Conditional.gradient(digits, params)).type.toBe<
@@ -256,9 +261,9 @@ describe("what an Effect fails with and needs", () => {
       Effect.Effect<number, Average | Labels, DataSource | Device>
     >()
   })
-  test("Conditional.klDivergence needs no labels, Conditional.predict no data source", () => {
+  test("Conditional.klDivergence needs labels where the likelihood weighs by them, Conditional.predict no data source", () => {
     expect(Conditional.klDivergence(digits, params, params)).type.toBe<
-      Effect.Effect<number, Average, DataSource | Device>
+      Effect.Effect<number, Average | Sampled, DataSource | Device>
     >()
     expect(Conditional.predict(digits, params, [[1]])).type.toBe<
       Effect.Effect<
@@ -271,9 +276,9 @@ describe("what an Effect fails with and needs", () => {
   test("Training.run", () => {
     const settings = { learningRate: 1, structure: Structure.kfac, damping: Damping.factored(1) }
     expect(Training.run(digits, params, settings)).type.toBe<
-      Stream.Stream<Training.Report<S>, Average | Labels | Snapshots | Solve, DataSource | Sampler | Device>
+      Stream.Stream<Training.Report<S>, Average | Sampled | Snapshots | Solve, DataSource | Sampler | Device>
     >()
-    expect<Training.TrainingError>().type.toBe<Average | Labels | Snapshots | Solve>()
+    expect<Training.TrainingError>().type.toBe<Average | Sampled | Snapshots | Solve>()
     expect<Fisher.OperationError>().type.toBe<
       Solve | Errors.InvalidArgument | Errors.ShapeMismatch | Errors.NonFinite
     >()

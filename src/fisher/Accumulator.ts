@@ -172,7 +172,7 @@ export const combine = <S extends string, Op extends Operation>(
     return grown.done()
   })
 
-/** A fold that owns its sums: a new copy for every block would be most of its cost. */
+/** A fold that writes to sums of its own: a new copy for every block would be most of its cost. */
 export interface Fold<S extends string, Op extends Operation> {
   /** Adds sums that are alike and come next; the caller has seen to both. *Fails*: `InvalidArgument` where rows become too many. */
   readonly add: (part: Accumulator<S, Op>) => Result.Result<void, InvalidArgument>
@@ -186,39 +186,63 @@ export interface Fold<S extends string, Op extends Operation> {
 export const fold = <S extends string, Op extends Operation>(start: Accumulator<S, Op>): Fold<S, Op> => {
   const { space, structure } = start
   const moments = structure.moments(space)
-  const sums = start.sums.map((sum) => sum.slice())
-  const rests = moments.map((moment, i) =>
-    moment._tag === "Rows" ? new Float64Array(0) : (start.rests[i]?.slice() ?? new Float64Array(moment.size))
-  )
+  let sums = start.sums
+  let rests = start.rests
+  /** Whether sums and rests are the fold's own: arrays that others hold too are copied before they are written to. */
+  let owned = false
   const rows: ReadonlyArray<Array<Float64Array>> = moments.map((_, i) => [start.sums[i]!])
   let weight = start.weight
   let numbers = sums.reduce((total, sum) => total + sum.length, 0)
   let { origin } = start
+
+  const addSums = (part: Accumulator<S, Op>): void => {
+    if (weight === 0) {
+      // The first sums are what they are: nothing is added to them.
+      sums = part.sums
+      rests = part.rests
+      owned = false
+      return
+    }
+    if (!owned) {
+      rests = moments.map((moment, i) => rests[i]?.slice() ?? zeros(moment))
+      sums = sums.map((sum, i) => (moments[i]!._tag === "Rows" ? sum : sum.slice()))
+      owned = true
+    }
+    for (const [i, moment] of moments.entries()) {
+      if (moment._tag === "Sum") addExactly(sums[i]!, rests[i]!, part.sums[i]!, part.rests[i])
+    }
+  }
+
   return {
     add: (part) => {
       for (const [i, moment] of moments.entries()) {
-        const term = part.sums[i]!
-        if (moment._tag === "Rows") {
-          numbers += term.length
-          if (numbers > mostNumbers) return Result.fail(tooMany(structure.name, `these examples`, numbers))
-          rows[i]!.push(term)
-        } else addExactly(sums[i]!, rests[i]!, term, part.rests[i])
+        if (moment._tag !== "Rows") continue
+        numbers += part.sums[i]!.length
+        if (numbers > mostNumbers) return Result.fail(tooMany(structure.name, `these examples`, numbers))
+        rows[i]!.push(part.sums[i]!)
       }
+      addSums(part)
       weight += part.weight
       origin = joined(origin, part.origin)
       return Result.succeed(undefined)
     },
     origin: () => origin,
-    done: () => ({
-      structure,
-      space,
-      weight,
-      sums: moments.map((moment, i) => (moment._tag === "Rows" ? concatenated(rows[i]!) : sums[i]!.slice())),
-      rests: rests.map((rest) => rest.slice()),
-      origin
-    })
+    done: () => {
+      owned = false
+      return {
+        structure,
+        space,
+        weight,
+        sums: moments.map((moment, i) => (moment._tag === "Rows" ? concatenated(rows[i]!) : sums[i]!)),
+        rests: moments.map((moment, i) => rests[i] ?? zeros(moment)),
+        origin
+      }
+    }
   }
 }
+
+/** What rounding took from sums that nothing was added to. */
+const zeros = (moment: Moment): Float64Array => new Float64Array(moment._tag === "Rows" ? 0 : moment.size)
 
 const joined = (self: Origin | undefined, that: Origin | undefined): Origin | undefined =>
   self === undefined || that === undefined ? undefined : { ...self, to: that.to, data: null }

@@ -15,7 +15,7 @@ import type { Batch } from "../model/Batch.ts"
 import { type Conditional, type Linearization, type Loaded, linearize, load } from "../model/Conditional.ts"
 import type { Params } from "../model/Params.ts"
 import { decode, multipleOf, NonNegativeInt, PositiveInt } from "../Options.ts"
-import { blocks, defaultBlockSize } from "../sampling/Blocks.ts"
+import { blockSizeFor, blocks } from "../sampling/Blocks.ts"
 import { type DataError, DataSource } from "../sampling/DataSource.ts"
 import { collapse, cotangents } from "../sampling/Draws.ts"
 import { Sampler, type SamplerError } from "../sampling/Sampler.ts"
@@ -38,7 +38,8 @@ import type {
 } from "./Structure.ts"
 
 /**
- * `blockSize`: examples in a block (256 unless said): memory grows with it times the draws, and the last bits depend on it.
+ * `blockSize`: examples in a block, unless said a power of 2 from 32 to 1024 that fits the network (`Blocks.blockSizeFor`): memory grows with
+ * it times the draws, and the last bits depend on it.
  * `concurrency`: blocks under way at once (1 unless said); no bit depends on it. `pass`: which pass of the source. `round`: which
  * draws of the sampler: in a loop of your own give it the number of the step, or every step has the same.
  */
@@ -208,7 +209,7 @@ const originOf = Effect.fnUntraced(function* <S extends string>(
   const { examples, name: source } = yield* DataSource
   const { name: sampler } = yield* Sampler
   const { name: device } = yield* Device
-  const { blockSize = defaultBlockSize, from = 0, pass = 0, round = 0 } = options
+  const { blockSize = blockSizeFor(network), from = 0, pass = 0, round = 0 } = options
   return {
     network: network.space.signature,
     likelihood: likelihood.name,
@@ -252,7 +253,7 @@ export const accumulate = Effect.fn("Fisher.accumulate")(function* <S extends st
   options: RangeOptions = {}
 ): Effect.fn.Return<Accumulator.Accumulator<S, Op>, AccumulateError, Services | Scope.Scope> {
   const decoded = yield* Effect.fromResult(decode(RangeOptions, options))
-  const { blockSize = defaultBlockSize, concurrency = 1, from = 0, to } = decoded
+  const { blockSize = blockSizeFor(conditional.network), concurrency = 1, from = 0, to } = decoded
   yield* Effect.fromResult(decode(Schema.Struct({ from: multipleOf(blockSize) }), { from }))
   const origin = yield* originOf(conditional, yield* digest([params.values]), decoded)
   if (to !== undefined && to !== origin.examples) {

@@ -34,7 +34,7 @@ import {
   Positive,
   PositiveInt
 } from "../Options.ts"
-import { mean } from "../sampling/Blocks.ts"
+import { blockSizeFor, mean } from "../sampling/Blocks.ts"
 import type { DataError, DataSource } from "../sampling/DataSource.ts"
 import { collapse, cotangents } from "../sampling/Draws.ts"
 import { Sampler, type SamplerError } from "../sampling/Sampler.ts"
@@ -102,11 +102,11 @@ const overData = Effect.fnUntraced(function* <S extends string, E, R>(
     linearization: Linearization<S>,
     columns: Float32Array,
     count: number
-  ) => Effect.Effect<ArrayLike<number>, E, R>
+  ) => Effect.Effect<ReadonlyArray<Float32Array | Float64Array>, E, R>
 ): Effect.fn.Return<Float64Array, E | ProductError, R | Services | Scope.Scope> {
   const sampler = yield* Sampler
   const loaded = yield* load(conditional, params)
-  return yield* mean(pass, length, (batch) =>
+  return yield* mean({ blockSize: blockSizeFor(conditional.network), ...pass }, length, (batch) =>
     Effect.gen(function* () {
       const linearization = yield* linearize(loaded, batch)
       const { outputs } = linearization
@@ -148,14 +148,9 @@ const products = <S extends string>(
 ): Effect.Effect<ReadonlyArray<Float64Array>, ProductError, Services> => {
   const { size } = spaceOf(self)
   return overData(self, tangents.length * size, ({ outputs, pullback, pushforward }, columns, count) =>
-    Effect.gen(function* () {
-      const all = new Float64Array(tangents.length * size)
-      for (const [i, tangent] of tangents.entries()) {
-        const u = yield* pushforward(tangent)
-        all.set(yield* pullback(outputFisher(columns, count, u, outputs.size)), i * size)
-      }
-      return all
-    })
+    Effect.forEach(tangents, (tangent) =>
+      Effect.flatMap(pushforward(tangent), (u) => pullback(outputFisher(columns, count, u, outputs.size)))
+    )
   ).pipe(Effect.map((all) => tangents.map((_, i) => all.subarray(i * size, (i + 1) * size))))
 }
 
@@ -186,7 +181,7 @@ export const quadraticForms = Effect.fn("MatrixFree.quadraticForms")(function* <
   return yield* overData(self, tangents.length, ({ outputs, pushforward }, columns, count) =>
     Effect.forEach(tangents, (tangent) =>
       Effect.map(pushforward(tangent), (u) =>
-        along(columns, count, u, outputs.size).reduce((sum, value) => sum + value * value, 0)
+        Float64Array.of(along(columns, count, u, outputs.size).reduce((sum, value) => sum + value * value, 0))
       )
     )
   )

@@ -18,7 +18,7 @@ import type { Params } from "../model/Params.ts"
 import type { Tangent } from "../model/Tangent.ts"
 import { attempt, decode, Finite, NonNegative, Positive, PositiveInt } from "../Options.ts"
 import { studentT } from "../random/Distributions.ts"
-import { defaultBlockSize } from "../sampling/Blocks.ts"
+import { blockSizeFor } from "../sampling/Blocks.ts"
 import { DataSource } from "../sampling/DataSource.ts"
 import type { Sampler } from "../sampling/Sampler.ts"
 import type { Device } from "../tensor/Device.ts"
@@ -218,7 +218,7 @@ const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends s
   const { space } = conditional.network
   yield* Effect.fromResult(requireDirections(along, space))
   yield* Effect.fromResult(requireSums(structure, space))
-  const { blockSize = defaultBlockSize, concurrency = 1, pass = 0, round = 0 } = walk
+  const { blockSize = blockSizeFor(conditional.network), concurrency = 1, pass = 0, round = 0 } = walk
   const source = yield* DataSource
   if (source.examples !== undefined && source.examples > 0) {
     // What is known beforehand is refused before the estimate: the second pass of two has as many numbers or more.

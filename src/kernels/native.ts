@@ -8,6 +8,7 @@
  */
 import type { Gemm, Kernels, Real } from "./Kernels.ts"
 import type { Library } from "./native/library.ts"
+import { mirrorLower } from "./reference/panels.ts"
 import { requireLength, requireSizes } from "./reference/require.ts"
 import { reference } from "./reference.ts"
 
@@ -40,7 +41,7 @@ export const native = (library: Library): Kernels => ({
     } else if (a instanceof Float64Array && out instanceof Float64Array) {
       library.dsyrk(rowMajor, lower, transposed, n, rows, 1, a, n, 0, out, n)
     } else return reference.syrk({ a, n, out, rows })
-    mirror(n, out)
+    mirrorLower(n, out)
   },
   cholesky: ({ a, n }) => {
     requireSizes("cholesky", { n })
@@ -70,7 +71,7 @@ export const native = (library: Library): Kernels => ({
     if (n === 0) return
     out.set(l.subarray(0, n * n))
     library.dpotri("U", one(n), out, one(n), new Int32Array(1))
-    mirror(n, out)
+    mirrorLower(n, out)
   },
   symmetricEigen: ({ a, n, values, vectors }) => {
     requireSizes("symmetricEigen", { n })
@@ -122,18 +123,6 @@ const gemm = (library: Library, p: Gemm): void => {
     const [x, y, z] = arrays as [Float64Array, Float64Array, Float64Array]
     library.dgemm(rowMajor, flag(p.transposeA), flag(p.transposeB), m, n, k, 1, x, lda, y, ldb, 0, z, n)
   } else reference.gemm(p)
-}
-
-/** The upper triangle from the lower one. */
-const mirror = (n: number, a: Real): void => {
-  const side = 32
-  for (let ib = 0; ib < n; ib += side) {
-    for (let jb = 0; jb <= ib; jb += side) {
-      for (let i = ib; i < Math.min(n, ib + side); i++) {
-        for (let j = jb; j < Math.min(i, jb + side); j++) a[j * n + i] = a[i * n + j]!
-      }
-    }
-  }
 }
 
 const transposeInPlace = (n: number, a: Float64Array): void => {

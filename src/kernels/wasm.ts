@@ -35,6 +35,12 @@ export interface HeapKernels {
     transposeB: boolean,
     c: number
   ) => void
+  /** out = tanh(x) for n float32, to 4 units of the last place of what libm gives. */
+  readonly tanh: (n: number, x: number, out: number) => void
+  /** The sum of the rows of a float32 matrix, each column in the order of the rows. */
+  readonly sumRows: (rows: number, columns: number, x: number, out: number) => void
+  /** out (columns x rows) = x^T, of numbers of 32 bits, bit for bit. */
+  readonly transpose: (rows: number, columns: number, x: number, out: number) => void
 }
 
 /**
@@ -50,7 +56,10 @@ export const heapKernels = (
   const work = allocate(exports.workBytes())
   return {
     gemm: (m, n, k, a, transposeA, b, transposeB, c) =>
-      exports.gemm32(m, n, k, a, transposeA, b, transposeB, c, work)
+      exports.gemm32(m, n, k, a, transposeA, b, transposeB, c, work),
+    tanh: exports.tanh32,
+    sumRows: exports.sumRows32,
+    transpose: exports.transpose32
   }
 }
 

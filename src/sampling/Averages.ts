@@ -29,7 +29,7 @@ import * as Cotangent from "../model/Cotangent.ts"
 import type { Params } from "../model/Params.ts"
 import { attempt } from "../Options.ts"
 import type { Device } from "../tensor/Device.ts"
-import { defaultBlockSize, mean, type PassOptions, rebatch } from "./Blocks.ts"
+import { blockSizeFor, mean, type PassOptions, rebatch } from "./Blocks.ts"
 import type { DataError, DataSource } from "./DataSource.ts"
 import * as Draws from "./Draws.ts"
 import { closedForm } from "./internal/closedForm.ts"
@@ -63,6 +63,12 @@ const lossOf = (outputs: Outputs, labels: Labels): Result.Result<number, TensorF
     return loss
   })
 
+/** The options, with the blocks that fit the network unless others are asked for. */
+const passOf = <S extends string>({ network }: Conditional<S>, options: PassOptions): PassOptions => ({
+  blockSize: blockSizeFor(network),
+  ...options
+})
+
 /**
  * The sum of the losses on the data's own labels over a block, and its gradient.
  *
@@ -93,10 +99,11 @@ export const labelGradient = Effect.fnUntraced(function* <S extends string>(
   Device | Scope.Scope
 > {
   // The loss is -log p: its gradient is minus the sum of the scores.
-  const sum = yield* pullback(yield* Effect.fromResult(Draws.labelScores(labels, outputs)))
+  const scores = yield* Effect.fromResult(Draws.labelScores(labels, outputs))
+  for (let i = 0; i < scores.length; i++) scores[i] = -scores[i]!
   return {
     loss: yield* Effect.fromResult(lossOf(outputs, labels)),
-    gradient: sum.map((value) => -value)
+    gradient: yield* pullback(scores)
   }
 }, Effect.scoped)
 
@@ -118,15 +125,8 @@ export const lossAndGradient = Effect.fn("Conditional.lossAndGradient")(function
 > {
   const loaded = yield* load(conditional, params)
   const { size } = conditional.network.space
-  const values = yield* mean(options, size + 1, (batch) =>
-    blockGradient(loaded, batch).pipe(
-      Effect.map(({ gradient, loss }) => {
-        const both = new Float64Array(size + 1)
-        both.set(gradient)
-        both[size] = loss
-        return both
-      })
-    )
+  const values = yield* mean(passOf(conditional, options), size + 1, (batch) =>
+    blockGradient(loaded, batch).pipe(Effect.map(({ gradient, loss }) => [gradient, Float64Array.of(loss)]))
   )
   const gradient = yield* Effect.fromResult(
     attempt<NonFinite>()(() => Cotangent.make(conditional.network.space, values.subarray(0, size)))
@@ -155,10 +155,10 @@ export const negativeLogLikelihood = Effect.fn("Conditional.negativeLogLikelihoo
   options: PassOptions = {}
 ): Effect.fn.Return<number, AverageError | MissingLabels | InvalidLabel, DataSource | Device | Scope.Scope> {
   const loaded = yield* load(conditional, params)
-  const [loss] = yield* mean(options, 1, (batch) =>
+  const [loss] = yield* mean(passOf(conditional, options), 1, (batch) =>
     Effect.all([labelsOf(conditional, batch), evaluate(loaded, batch)]).pipe(
       Effect.flatMap(([labels, outputs]) => Effect.fromResult(lossOf(outputs, labels))),
-      Effect.map((loss) => [loss])
+      Effect.map((loss) => [Float64Array.of(loss)])
     )
   )
   return loss!
@@ -196,10 +196,10 @@ export const klDivergence = Effect.fn("Conditional.klDivergence")(function* <S e
 > {
   const here = yield* load(conditional, params)
   const there = yield* load(conditional, other)
-  const [kl] = yield* mean(options, 1, (batch) =>
+  const [kl] = yield* mean(passOf(conditional, options), 1, (batch) =>
     Effect.all([evaluate(here, batch), evaluate(there, batch)]).pipe(
       Effect.flatMap(([from, to]) => Effect.fromResult(divergenceOf(from, to))),
-      Effect.map((sum) => [sum])
+      Effect.map((sum) => [Float64Array.of(sum)])
     )
   )
   return kl!
@@ -231,7 +231,7 @@ export const predict = Effect.fn("Conditional.predict")(function* <S extends str
   }
   const out = new Float32Array(inputs.rows * conditional.network.outputs)
   yield* Stream.make(all).pipe(
-    rebatch(defaultBlockSize),
+    rebatch(blockSizeFor(conditional.network)),
     Stream.runForEach((batch) =>
       evaluate(loaded, batch).pipe(
         Effect.map(({ size, z }) => out.set(z, batch.indices[0]! * size)),

@@ -7,12 +7,40 @@
 import { Effect, Schema, Stream } from "effect"
 import { EmptyData, type InvalidArgument, NonFinite } from "../Errors.ts"
 import type { Batch } from "../model/Batch.ts"
+import type { Network } from "../model/Network.ts"
+import type { Layout } from "../model/ParamSpace.ts"
 import { decode, firstNonFinite, NonNegativeInt, PositiveInt } from "../Options.ts"
 import { batches, type DataError, DataSource } from "./DataSource.ts"
 import { concatenate, slice } from "./internal/rows.ts"
 
-/** How many examples a block has unless said. */
+/** How many examples a block has unless said, where no network tells how much memory one takes. */
 export const defaultBlockSize = 256
+
+/** What is read of a network, whatever its signature. */
+type AnyNetwork = Pick<Network<string>, "features" | "layers"> & {
+  readonly space: Layout
+  readonly own?: unknown
+}
+
+/** How many numbers a block should keep on the device while it is linearised: 64 MiB. */
+const blockBudget = 2 ** 24
+
+/**
+ * How many examples a block of this network has unless said: a power of 2 from 32 to 1024, so that what its linearisation keeps, inputs and
+ * outputs of every layer, stays under 64 MiB where it can.
+ */
+export const blockSizeFor = ({ features, layers, own, space }: AnyNetwork): number => {
+  const numbers = layers.reduce(
+    (sum, { block, outputs }) => {
+      const of = space.blocks[block]
+      // An outer block keeps the input of each of its positions.
+      return sum + outputs + (of?.form === "outer" ? (of.rows * outputs) / of.columns : 0)
+    },
+    features + (own === undefined ? 0 : space.size)
+  )
+  const most = 2 ** Math.floor(Math.log2(blockBudget / Math.max(1, numbers)))
+  return Math.max(32, Math.min(1024, most))
+}
 
 const BlockOptions = Schema.Struct({ size: PositiveInt })
 
@@ -57,7 +85,7 @@ export const blocks = (options: {
 }): Stream.Stream<Batch, DataError, DataSource> =>
   batches(options.pass).pipe(rebatch(options.size), Stream.rechunk(1))
 
-/** `blockSize`: examples in a block, 256 unless said. `pass`: which pass of the source, 0 unless said. */
+/** `blockSize`: examples in a block, unless said `blockSizeFor` the network, or 256 where there is none. `pass`: which pass of the source, 0 unless said. */
 export const PassOptions = Schema.Struct({
   blockSize: Schema.optionalKey(PositiveInt),
   pass: Schema.optionalKey(NonNegativeInt)
@@ -70,16 +98,20 @@ const noData = (name: string): EmptyData =>
     message: `The data source ${name} gave no example. An average needs at least one.`
   })
 
+const add = (sum: Float64Array, part: Float32Array | Float64Array, at: number): void => {
+  for (let i = 0; i < part.length; i++) sum[at + i] = sum[at + i]! + part[i]!
+}
+
 /**
- * The mean over the examples of one pass, `[length]`: `block` gives the sum over the examples of each block, and these are added in
- * the order of the data, in float64.
+ * The mean over the examples of one pass, `[length]`: `block` gives the sum over the examples of each block, in parts that lie one after the
+ * other, and these are added in the order of the data, in float64.
  *
  * *Fails*: as the source and `block` do; `EmptyData`, `InvalidArgument`, `NonFinite`.
  */
 export const mean = Effect.fnUntraced(function* <E, R>(
   options: PassOptions,
   length: number,
-  block: (batch: Batch) => Effect.Effect<ArrayLike<number>, E, R>
+  block: (batch: Batch) => Effect.Effect<ReadonlyArray<Float32Array | Float64Array>, E, R>
 ): Effect.fn.Return<Float64Array, E | DataError | EmptyData | InvalidArgument | NonFinite, R | DataSource> {
   const { blockSize = defaultBlockSize, pass = 0 } = yield* Effect.fromResult(decode(PassOptions, options))
   const source = yield* DataSource
@@ -93,14 +125,19 @@ export const mean = Effect.fnUntraced(function* <E, R>(
     Stream.runFold(
       () => ({ examples: 0, values: new Float64Array(length) }),
       (sum, { examples, values }) => {
-        for (let i = 0; i < length; i++) sum.values[i] = sum.values[i]! + values[i]!
+        let at = 0
+        for (const part of values) {
+          add(sum.values, part, at)
+          at += part.length
+        }
         sum.examples += examples
         return sum
       }
     )
   )
   if (total.examples === 0) return yield* noData(source.name)
-  const means = total.values.map((value) => value / total.examples)
+  const means = total.values
+  for (let i = 0; i < length; i++) means[i] = means[i]! / total.examples
   const index = firstNonFinite(means)
   if (index < 0) return means
   return yield* new NonFinite({

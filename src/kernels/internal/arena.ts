@@ -16,6 +16,9 @@ export interface Exports extends WebAssembly.Exports {
   readonly cholesky: (n: number, a: number, work: number) => number
   readonly choleskySolve: (n: number, l: number, columns: number, b: number, work: number) => void
   readonly choleskyInverse: (n: number, l: number, out: number, work: number) => void
+  readonly tanh32: (n: number, x: number, out: number) => void
+  readonly sumRows32: (rows: number, columns: number, x: number, out: number) => void
+  readonly transpose32: (rows: number, columns: number, x: number, out: number) => void
   readonly symmetricEigen: (n: number, a: number, values: number, vectors: boolean, work: number) => number
 }
 

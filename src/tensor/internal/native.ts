@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs"
 import type { Kernels } from "../../kernels/Kernels.ts"
 import { type Library, open } from "../../kernels/native/library.ts"
 import { native } from "../../kernels/native.ts"
+import { mirrorLower } from "../../kernels/reference/panels.ts"
 import { matMulBy } from "./products.ts"
 import { activateWasm, registerAs } from "./wasm.ts"
 
@@ -39,8 +40,18 @@ const start = async (): Promise<Library> => {
 /** The CBLAS's numbers for row-major order, and for an operand as it is or transposed. */
 const [rowMajor, plain, transposed] = [101, 111, 112]
 
-const matMulThrough = ({ sgemm }: Library): tf.KernelFunc =>
-  matMulBy(({ m, n, k, x, transposeX, y, transposeY, z }) =>
+const lower = 122
+
+/** From this side on, half a product and the mirror image cost less than a whole one. */
+const worthHalf = 64
+
+const matMulThrough = ({ sgemm, ssyrk }: Library): tf.KernelFunc =>
+  matMulBy(({ gram, m, n, k, x, transposeX, y, transposeY, z }) => {
+    if (gram && m >= worthHalf) {
+      ssyrk(rowMajor!, lower, transposeX ? transposed! : plain!, m, k, 1, x, transposeX ? m : k, 0, z, m)
+      mirrorLower(m, z)
+      return
+    }
     sgemm(
       rowMajor!,
       transposeX ? transposed! : plain!,
@@ -57,4 +68,4 @@ const matMulThrough = ({ sgemm }: Library): tf.KernelFunc =>
       z,
       n
     )
-  )
+  })

@@ -2,16 +2,24 @@
  * tfjs's wasm backend under a name of our own, with its products mended.
  *
  * As shipped, a `matMul` with a transposed operand misses XNNPACK and runs at 1 to 2 GFLOPS instead of 30, and the fused product
- * is wrong when transposed or batched with an inner dimension over 48 (the bias is added once per 48-block). Here a transposed
- * operand is transposed first, and the fused product is taken apart. Only our name is changed: `wasm` stays as it was.
+ * is wrong when transposed or batched with an inner dimension over 48 (the bias is added once per 48-block). Here the kernels of
+ * assembly/ multiply on tfjs's own heap, whatever is transposed, and the fused product is taken apart. Only our name is changed:
+ * `wasm` stays as it was.
  */
 import * as tf from "@tensorflow/tfjs"
 import "@tensorflow/tfjs-backend-wasm"
 import type { Kernels } from "../../kernels/Kernels.ts"
 import { reference } from "../../kernels/reference.ts"
-import { compileKernels, fusedWorks, heapKernels, wasmKernels as kernelsOf } from "../../kernels/wasm.ts"
+import {
+  compileKernels,
+  fusedWorks,
+  type HeapKernels,
+  heapKernels,
+  wasmKernels as kernelsOf
+} from "../../kernels/wasm.ts"
 import { copyKernels } from "./copies.ts"
 import { matMulBy } from "./products.ts"
+import { vectorKernels } from "./vectorKernels.ts"
 
 /** The name of our backend in tfjs's registry. */
 export const wasmBackend = "natgrad-wasm"
@@ -49,22 +57,26 @@ const register = async (): Promise<void> => {
   if (module !== undefined) compiled = kernelsOf(module)
   if (!(await tf.setBackend("wasm"))) throw new Error("tfjs's wasm backend did not start")
   const instance = tf.backend()
-  registerAs(wasmBackend, instance, productOn(module, instance))
+  const heap = module === undefined ? undefined : kernelsOnHeapOf(module, instance)
+  ours = heap === undefined ? {} : vectorKernels(heap)
+  registerAs(wasmBackend, instance, heap === undefined ? xnnpackProduct : productBy(heap))
 }
 
-/** Our product, on tfjs's heap. Where there are no vectors, or where tfjs shares its heap between threads: XNNPACK's. */
-const productOn = (module: WebAssembly.Module | undefined, instance: tf.KernelBackend): tf.KernelFunc => {
+/** Our kernels on tfjs's heap. Not where tfjs shares it between threads: XNNPACK and the shipped kernels serve there. */
+const kernelsOnHeapOf = (module: WebAssembly.Module, instance: tf.KernelBackend): HeapKernels | undefined => {
   const { asm, _malloc } = (instance as unknown as Emscripten).wasm
-  if (module === undefined || asm?.memory === undefined || _malloc === undefined) return matMul
+  if (asm?.memory === undefined || _malloc === undefined) return undefined
   try {
-    const { gemm } = heapKernels(module, asm.memory, _malloc)
-    return matMulBy(({ m, n, k, x, transposeX, y, transposeY, z }) =>
-      gemm(m, n, k, x.byteOffset, transposeX, y.byteOffset, transposeY, z.byteOffset)
-    )
+    return heapKernels(module, asm.memory, _malloc)
   } catch {
-    return matMul
+    return undefined
   }
 }
+
+const productBy = ({ gemm }: HeapKernels): tf.KernelFunc =>
+  matMulBy(({ m, n, k, x, transposeX, y, transposeY, z }) =>
+    gemm(m, n, k, x.byteOffset, transposeX, y.byteOffset, transposeY, z.byteOffset)
+  )
 
 /** What tfjs's wasm backend has of its module, in the versions that show it. */
 interface Emscripten {
@@ -73,6 +85,9 @@ interface Emscripten {
     readonly _malloc?: (bytes: number) => number
   }
 }
+
+/** The kernels of assembly/ that replace others, by their names in tfjs; none before the start. */
+let ours: Readonly<Record<string, tf.KernelFunc>> = {}
 
 /** Registers tfjs's wasm instance under a name of ours, with this product for its own. */
 export const registerAs = (backendName: string, instance: tf.KernelBackend, product: tf.KernelFunc): void => {
@@ -84,7 +99,7 @@ export const registerAs = (backendName: string, instance: tf.KernelBackend, prod
   }
   replace("BatchMatMul", product)
   replace("_FusedMatMul", fused(product))
-  for (const [name, kernel] of Object.entries(copyKernels)) replace(name, kernel)
+  for (const [name, kernel] of Object.entries({ ...copyKernels, ...ours })) replace(name, kernel)
   tf.registerBackend(backendName, () => instance, 0)
 }
 
@@ -109,7 +124,8 @@ const transposed = (backend: KernelParams["backend"], x: tf.TensorInfo): tf.Tens
   return runKernel("Transpose", backend, { x }, { perm })
 }
 
-const matMul: tf.KernelFunc = ({ inputs, backend, attrs }) => {
+/** Products by XNNPACK, a transposed operand transposed first. */
+export const xnnpackProduct: tf.KernelFunc = ({ inputs, backend, attrs }) => {
   const operand = (name: "a" | "b", flag: "transposeA" | "transposeB") =>
     attrs?.[flag] ? transposed(backend, inputs[name]!) : inputs[name]!
   const a = operand("a", "transposeA")
