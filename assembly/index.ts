@@ -43,12 +43,16 @@ export function gemm32(
   gemm<f32>(m, n, k, a, ta ? 1 : k, ta ? m : 1, b, tb ? 1 : n, tb ? k : 1, c, n, assign, whole, work)
 }
 
-export function syrk64(rows: i32, n: i32, a: usize, c: usize, work: usize): void {
-  gemm<f64>(n, n, rows, a, 1, n, a, n, 1, c, n, assign, lower, work)
-  mirror<f64>(n, c)
+/** C (n x n) = A^T A for a k x n matrix A, or with `rows` A A^T for an n x k one. */
+export function syrk64(n: i32, k: i32, a: usize, rows: bool, c: usize, work: usize): void {
+  syrk<f64>(n, k, a, rows ? k : 1, rows ? 1 : n, c, work)
 }
 
-export function syrk32(rows: i32, n: i32, a: usize, c: usize, work: usize): void {
-  gemm<f32>(n, n, rows, a, 1, n, a, n, 1, c, n, assign, lower, work)
-  mirror<f32>(n, c)
+export function syrk32(n: i32, k: i32, a: usize, rows: bool, c: usize, work: usize): void {
+  syrk<f32>(n, k, a, rows ? k : 1, rows ? 1 : n, c, work)
+}
+
+function syrk<T>(n: i32, k: i32, a: usize, rs: i32, cs: i32, c: usize, work: usize): void {
+  gemm<T>(n, n, k, a, rs, cs, a, cs, rs, c, n, assign, lower, work)
+  mirror<T>(n, c)
 }

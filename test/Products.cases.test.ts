@@ -95,6 +95,50 @@ describe("tensor products on wasm", () => {
   })
 })
 
+describe("a tensor times itself on wasm", () => {
+  const [rows, columns] = [70, 35]
+  const x = new Float32Array(randomArray(rows * columns, 5))
+
+  for (const ta of flags) {
+    it(`transposed on the ${ta ? "left" : "right"}: as plain loops to 1e-5, and its own transpose bit for bit`, async () => {
+      const side = ta ? columns : rows
+      const out = await valuesOf(() =>
+        tf.tidy(() => ((v) => tf.matMul(v, v, ta, !ta))(tf.tensor2d(x, [rows, columns])))
+      )
+      const due = product(side, side, ta ? rows : columns, x, ta, x, !ta)
+      expect(relativeError(out, due)).toBeLessThan(1e-5)
+      for (let i = 0; i < side; i++) {
+        for (let j = 0; j < i; j++) expect(out[i * side + j]).toBe(out[j * side + i])
+      }
+      // The control: half of it.
+      const half = out.map((value, o) => (o % side > Math.floor(o / side) ? 0 : value))
+      expect(relativeError(half, due)).toBeGreaterThan(0.1)
+    })
+  }
+
+  it("in two shapes, and in two batches, is not taken for one matrix", async () => {
+    const [k, m] = [3, 4]
+    const numbers = x.slice(0, 2 * k * m)
+    const shapes = await valuesOf(() =>
+      tf.tidy(() =>
+        ((v) => tf.matMul(v.reshape([2, k, m]), v.reshape([1, k, 2 * m]), true))(tf.tensor1d(numbers))
+      )
+    )
+    const [first, second] = [numbers.slice(0, k * m), numbers.slice(k * m)]
+    const wide = [first, second].flatMap((part) => [...product(m, 2 * m, k, part, true, numbers, false)])
+    expect(relativeError(shapes, wide)).toBeLessThan(1e-5)
+    const batches = await valuesOf(() =>
+      tf.tidy(() =>
+        ((v) => tf.matMul(v.reshape([2, 1, k, m]), v.reshape([1, 2, k, m]), true))(tf.tensor1d(numbers))
+      )
+    )
+    const pairs = [first, second].flatMap((a) =>
+      [first, second].flatMap((b) => [...product(m, m, k, a, true, b, false)])
+    )
+    expect(relativeError(batches, pairs)).toBeLessThan(1e-5)
+  })
+})
+
 describe("the kernels of the wasm device", () => {
   // Over and under the size from which a product goes to wasm.
   for (const [m, n, k] of [

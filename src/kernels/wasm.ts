@@ -35,6 +35,8 @@ export interface HeapKernels {
     transposeB: boolean,
     c: number
   ) => void
+  /** C (n x n) = A^T A for a k x n matrix A, or with `rows` A A^T for an n x k one; in float32, its own transpose bit for bit. */
+  readonly syrk: (n: number, k: number, a: number, rows: boolean, c: number) => void
   /** out = tanh(x) for n float32, to 4 units of the last place of what libm gives. */
   readonly tanh: (n: number, x: number, out: number) => void
   /** The sum of the rows of a float32 matrix, each column in the order of the rows. */
@@ -57,6 +59,7 @@ export const heapKernels = (
   return {
     gemm: (m, n, k, a, transposeA, b, transposeB, c) =>
       exports.gemm32(m, n, k, a, transposeA, b, transposeB, c, work),
+    syrk: (n, k, a, rows, c) => exports.syrk32(n, k, a, rows, c, work),
     tanh: exports.tanh32,
     sumRows: exports.sumRows32,
     transpose: exports.transpose32
@@ -180,7 +183,7 @@ const syrk = (arena: Arena, p: Syrk): void => {
     ({ exports, buffer, at: [from, to, work] }) => {
       copied(Type, buffer, from!, a, rows * n)
       const square = Type === Float32Array ? exports.syrk32 : exports.syrk64
-      square(rows, n, from!, to!, work!)
+      square(n, rows, from!, false, to!, work!)
       out.set(new Type(buffer, to!, n * n))
     },
     () => reference.syrk(p)

@@ -34,7 +34,7 @@ type Product = (
   work: number
 ) => void
 
-type Square = (rows: number, n: number, a: number, c: number, work: number) => void
+type Square = (n: number, k: number, a: number, rows: boolean, c: number, work: number) => void
 
 /** A memory that grew beyond this is not kept for the next call. */
 export const keptBytes = 2 ** 27

@@ -61,7 +61,8 @@ export const matMulBy =
         y: batches === 1 ? y : y.subarray(bt * perY),
         transposeY,
         z: batches === 1 ? z : z.subarray(i * m * n),
-        gram: a.dataId === b.dataId && transposeX !== transposeY
+        // Two shapes, or two batches, of the same numbers are not one matrix.
+        gram: a.dataId === b.dataId && transposeX !== transposeY && m === n && at === bt
       })
     }
     return out

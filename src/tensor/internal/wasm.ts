@@ -73,9 +73,11 @@ const kernelsOnHeapOf = (module: WebAssembly.Module, instance: tf.KernelBackend)
   }
 }
 
-const productBy = ({ gemm }: HeapKernels): tf.KernelFunc =>
-  matMulBy(({ m, n, k, x, transposeX, y, transposeY, z }) =>
-    gemm(m, n, k, x.byteOffset, transposeX, y.byteOffset, transposeY, z.byteOffset)
+const productBy = ({ gemm, syrk }: HeapKernels): tf.KernelFunc =>
+  matMulBy(({ gram, m, n, k, x, transposeX, y, transposeY, z }) =>
+    gram
+      ? syrk(n, k, x.byteOffset, transposeY, z.byteOffset)
+      : gemm(m, n, k, x.byteOffset, transposeX, y.byteOffset, transposeY, z.byteOffset)
   )
 
 /** What tfjs's wasm backend has of its module, in the versions that show it. */
