@@ -3,15 +3,15 @@
  *
  * *Source* Dubrulle, Martin and Wilkinson, The implicit QL algorithm, 1968.
  */
-import { rotate } from "./rotations"
+import { least, rotate, runWork, weigh } from "./rotations"
 import { at } from "./vector"
 
 /** Rotations that are recorded before they are applied, for each row of the matrix. */
 const batch: i32 = 32
 
-/** Numbers of scratch that `diagonalise` needs for n rows: (c, s) of each rotation, and the bounds of each sweep. */
+/** Numbers of scratch that `diagonalise` needs for n rows: two of each rotation, the runs, and a weight of each row. */
 export function rotationWork(n: i32): i32 {
-  return 3 * batch * n
+  return 2 * batch * n + runWork(batch * n) + n
 }
 
 /** QL iterations granted for each row of the matrix, as in LAPACK's dsteqr. */
@@ -45,30 +45,42 @@ export function diagonalise(
   pairs: usize
 ): bool {
   const most = batch * n
-  const bounds = at<f64>(pairs, 2 * most)
+  const runs = at<f64>(pairs, 2 * most)
+  const weights = at<f64>(runs, runWork(most))
   let recorded = 0
-  let sweeps = 0
+  let end = runs
+  let light = false
   let left = iterationsPerRow * n
+  if (columns > 0) for (let i = 0; i < n; i++) store<f64>(at<f64>(weights, i), 1)
   for (let l = 0; l < n; l++) {
     while (true) {
       const m = endOfBlock(n, l, d, e)
       if (m === l) break
       if (left-- === 0) return false
-      if (columns > 0 && recorded + n > most) {
-        rotate(sweeps, bounds, pairs, z, ldz, columns)
-        recorded = 0
-        sweeps = 0
+      if (columns === 0) {
+        sweep(l, m, d, e, 0)
+        continue
       }
-      const first = sweep(l, m, d, e, columns > 0 ? at<f64>(pairs, 2 * recorded) : 0)
-      if (columns === 0 || first === m) continue
-      store<i32>(bounds + <usize>sweeps * 8, first)
-      store<i32>(bounds + <usize>sweeps * 8, m, 4)
-      sweeps++
+      if (light || recorded + n > most) {
+        rotate(n, runs, end, pairs, weights, z, ldz, columns)
+        recorded = 0
+        end = runs
+      }
+      const here = at<f64>(pairs, 2 * recorded)
+      const first = sweep(l, m, d, e, here)
+      end = weigh(first, m, here, weights, end)
       recorded += m - first
+      light = isLight(first, m, weights)
     }
   }
-  if (columns > 0) rotate(sweeps, bounds, pairs, z, ldz, columns)
+  if (columns > 0) rotate(n, runs, end, pairs, weights, z, ldz, columns)
   return true
+}
+
+/** Whether a weight of the rows first .. m is so small that the next sweeps might take it out of range. */
+function isLight(first: i32, m: i32, weights: usize): bool {
+  for (let i = first; i <= m; i++) if (abs(load<f64>(at<f64>(weights, i))) < least) return true
+  return false
 }
 
 /** The first row from l on whose coupling to the next is below the rounding of the two, and so 0. */

@@ -32,11 +32,11 @@ const text = `/**
  */
 
 /** With 128-bit vectors. */
-export const plainModule =
+export const plainModule: string =
   "${compile("plain", [])}"
 
 /** With fused multiply-adds as well (relaxed SIMD). */
-export const fusedModule =
+export const fusedModule: string =
   "${compile("fused", ["--enable", "relaxed-simd"])}"
 `
 

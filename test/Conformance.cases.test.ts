@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from "vitest"
 import { mixing, spectralSums } from "../scripts/conformance/cluster.ts"
 import { difference, type Row, type Verdict } from "../scripts/conformance/compare.ts"
 import { conformance, holds, type Outcome } from "../scripts/conformance/run.ts"
+import { generator } from "./oracle/random.ts"
 
 const root = join(import.meta.dirname, "..")
 const given = (name: string) => join(root, "test/fixtures/nngeometry", `${name}.json`)
@@ -359,5 +360,81 @@ describe("the command", () => {
     expect(reports[0].rows.filter((row: Row) => row.verdict === "off")).toMatchObject([
       { quantity: "kfac.trace", bound: 1e-5 }
     ])
+  })
+})
+
+/** Plain loops over an image `[channels, height, width]`, in PyTorch's layout. */
+type Image = ReadonlyArray<ReadonlyArray<ReadonlyArray<number>>>
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i)
+const total = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0)
+
+describe("a network with pooling", () => {
+  const sizes = { channels: 2, height: 6, width: 5, filters: 3, outputs: 2, n: 3 }
+  const random = generator(5)
+  const weight = range(sizes.filters).map(() =>
+    range(sizes.channels).map(() => range(2).map(() => Array.from(random.normals(2))))
+  )
+  const bias = Array.from(random.normals(sizes.filters))
+  // 6x5 is 5x4 after the kernel of 2x2, and 2x2 after the windows of 2x2.
+  const linear = range(sizes.outputs).map(() => Array.from(random.normals(sizes.filters * 4)))
+  const x = range(sizes.n).map(() =>
+    range(sizes.channels).map(() => range(sizes.height).map(() => Array.from(random.normals(sizes.width))))
+  )
+  const outputs = (by: (window: ReadonlyArray<number>) => number) =>
+    x.map((image: Image) => {
+      const convolved = weight.map((kernel, f) =>
+        range(5).map((i) =>
+          range(4).map((j) =>
+            Math.tanh(
+              bias[f]! +
+                total(
+                  kernel.flatMap((rows, c) =>
+                    rows.flatMap((row, p) => row.map((w, q) => w * image[c]![i + p]![j + q]!))
+                  )
+                )
+            )
+          )
+        )
+      )
+      const pooled = convolved.flatMap((map) =>
+        [0, 2].flatMap((i) =>
+          [0, 2].map((j) => by([map[i]![j]!, map[i]![j + 1]!, map[i + 1]![j]!, map[i + 1]![j + 1]!]))
+        )
+      )
+      return linear.map((row) => total(row.map((w, i) => w * pooled[i]!)))
+    })
+  const file = (name: string, pool: string, due: ReadonlyArray<ReadonlyArray<number>>) =>
+    written(
+      name,
+      JSON.stringify({
+        name,
+        head: "gaussian",
+        n: sizes.n,
+        num_outputs: sizes.outputs,
+        architecture: [
+          "Conv2d(2, 3, kernel_size=(2, 2), stride=(1, 1))",
+          "Tanh()",
+          pool,
+          "Flatten(start_dim=1, end_dim=-1)",
+          "Linear(in_features=12, out_features=2, bias=False)"
+        ],
+        theta: [...weight.flat(3), ...bias, ...linear.flat()],
+        x_shape: [sizes.n, sizes.channels, sizes.height, sizes.width],
+        x,
+        y: x.map(() => [0, 0]),
+        outputs: due
+      })
+    )
+  const largest = (window: ReadonlyArray<number>) => Math.max(...window)
+  const average = (window: ReadonlyArray<number>) => total(window) / window.length
+  const maxPool = "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)"
+  const averagePool = "AvgPool2d(kernel_size=2, stride=2, padding=0)"
+
+  it("has the outputs of plain loops in PyTorch's layout, by maximum and by mean; control: one for the other", async () => {
+    expect(
+      holds(await run(file("max", maxPool, outputs(largest)), file("mean", averagePool, outputs(average))))
+    ).toBe(true)
+    expect(holds(await run(file("swapped", maxPool, outputs(average))))).toBe(false)
   })
 })

@@ -4,8 +4,11 @@
  *
  * What natgrad has no layer for is refused: a number for another network is worse than none.
  */
+import type { Network } from "../../src/index.ts"
 
 type Two = readonly [height: number, width: number]
+
+type ActivationName = keyof typeof Network.activations
 
 export type Module =
   | { readonly type: "Linear"; readonly outputs: number; readonly bias: boolean }
@@ -19,7 +22,14 @@ export type Module =
       readonly dilation: Two
       readonly bias: boolean
     }
-  | { readonly type: "Activation"; readonly name: "tanh" | "relu" | "sigmoid" }
+  | {
+      readonly type: "Pool"
+      readonly by: "max" | "average"
+      readonly size: Two
+      readonly stride: Two
+      readonly padding: Two
+    }
+  | { readonly type: "Activation"; readonly name: ActivationName }
   | { readonly type: "Flatten" }
 
 /** What the file says of one input: so many numbers, or an image. */
@@ -117,7 +127,20 @@ const only = (of: Options, name: string, value: string): void => {
   if (take(of, name, value) !== value) throw new Error(`${name} must be ${value}.`)
 }
 
-const activation = (name: "tanh" | "relu" | "sigmoid") => (): Module => ({ type: "Activation", name })
+const activation = (name: ActivationName) => (): Module => ({ type: "Activation", name })
+
+const pool =
+  (by: "max" | "average") =>
+  (of: Options): Module => {
+    const size = pair(take(of, "kernel_size"))
+    const stride = of.has("stride") ? pair(take(of, "stride")) : size
+    const padding = pair(take(of, "padding", "0"))
+    only(of, "dilation", "1")
+    only(of, "ceil_mode", "False")
+    // A mean that counts the padding as zeros is another function.
+    if (by === "average" && padding.some((pixels) => pixels > 0)) only(of, "count_include_pad", "False")
+    return { type: "Pool", by, size, stride, padding }
+  }
 
 const readers: Readonly<Record<string, (of: Options) => Module>> = {
   Linear: (of) => {
@@ -141,9 +164,30 @@ const readers: Readonly<Record<string, (of: Options) => Module>> = {
       bias: truth(take(of, "bias", "True"))
     }
   },
-  Tanh: activation("tanh"),
+  MaxPool2d: pool("max"),
+  AvgPool2d: pool("average"),
+  ELU: (of) => {
+    only(of, "alpha", "1.0")
+    return { type: "Activation", name: "elu" }
+  },
+  GELU: (of) => {
+    only(of, "approximate", "'none'")
+    return { type: "Activation", name: "gelu" }
+  },
+  Identity: activation("identity"),
   ReLU: activation("relu"),
+  ReLU6: activation("relu6"),
+  SELU: activation("selu"),
+  SiLU: activation("silu"),
   Sigmoid: activation("sigmoid"),
+  Softplus: (of) => {
+    only(of, "beta", "1.0")
+    // Over its threshold PyTorch takes x for softplus(x), which float32 does too.
+    take(of, "threshold", "20.0")
+    return { type: "Activation", name: "softplus" }
+  },
+  Softsign: activation("softsign"),
+  Tanh: activation("tanh"),
   Flatten: (of) => {
     only(of, "start_dim", "1")
     only(of, "end_dim", "-1")

@@ -10,6 +10,11 @@ const layer = (module: Module) => {
       const { type: _, ...options } = module
       return Network.conv2d(options)
     }
+    case "Pool": {
+      const { by, size, stride, padding } = module
+      const options = { size, stride, padding }
+      return by === "max" ? Network.maxPool2d(options) : Network.averagePool2d(options)
+    }
     case "Activation":
       return Network.activations[module.name]
     case "Flatten":

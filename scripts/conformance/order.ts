@@ -42,7 +42,9 @@ const channelsFirst = (channels: number, places: number): ReadonlyArray<number> 
 
 const isImage = (given: Given): given is Exclude<Given, ReadonlyArray<number>> => !Array.isArray(given)
 
-const convolved = (module: Extract<Module, { type: "Conv2d" }>, size: number, side: 0 | 1): number => {
+type Window = Pick<Extract<Module, { type: "Conv2d" }>, "dilation" | "kernel" | "padding" | "stride">
+
+const convolved = (module: Window, size: number, side: 0 | 1): number => {
   const reach = module.dilation[side] * (module.kernel[side] - 1) + 1
   return Math.floor((size + 2 * module.padding[side] - reach) / module.stride[side]) + 1
 }
@@ -54,6 +56,13 @@ const through = (module: Module, given: Given): { readonly layer?: Shaped; reado
   switch (module.type) {
     case "Activation":
       return { gives: given }
+    case "Pool": {
+      if (!isImage(given))
+        throw new Error("a pooling is given no image. Give x_shape as [n, channels, height, width].")
+      const window = { ...module, kernel: module.size, dilation: [1, 1] as const }
+      const [height, width] = [convolved(window, given.height, 0), convolved(window, given.width, 1)]
+      return { gives: { channels: given.channels, height, width } }
+    }
     case "Flatten":
       return { gives: isImage(given) ? channelsFirst(given.channels, given.height * given.width) : given }
     case "Linear": {

@@ -72,10 +72,14 @@ interface Shared {
   next: number
 }
 
-/** A new graph with x for its only value, and what was built when it is done. */
+/**
+ * A new graph with x for its only value, and what was built when it is done: a copy, which nothing that is placed later changes.
+ *
+ * `built` *throws* `InvalidArgument` for an output that is no value of it.
+ */
 export const make = (
   input: Shape
-): { readonly graph: Graph; readonly input: Node; readonly built: () => Built } => {
+): { readonly graph: Graph; readonly input: Node; readonly built: (output: Node) => Built } => {
   const layers: Array<NetworkLayer> = []
   const blocks: Array<ParamBlock> = []
   const shared = new Map<string, Shared>()
@@ -161,7 +165,11 @@ export const make = (
     blocksOf: (name) => shared.get(name)?.blocks ?? [],
     written: (block) => (blocks[block] = { ...blocks[block]!, form: "written" })
   }
-  return { graph, input: x, built: () => ({ layers, blocks }) }
+  const built = (output: Node): Built => {
+    if (!nodes.has(output)) throw noOutput(output)
+    return { layers: [...layers], blocks: [...blocks] }
+  }
+  return { graph, input: x, built }
 }
 
 const requireAlike = (name: string, { shape }: BuiltLayer, block: ParamBlock, index: number): number => {
@@ -205,6 +213,14 @@ const requireNode = (nodes: ReadonlySet<unknown>, value: unknown): void => {
       "What a layer was placed on is no value of this network. Give the input, or what a layer placed before gave."
   })
 }
+
+const noOutput = (value: unknown): InvalidArgument =>
+  new InvalidArgument({
+    argument: "build",
+    value: typeof value,
+    message:
+      "What build returned is no value of this network. Return what a layer placed on its graph gave, such as graph.place(layer, input)."
+  })
 
 const plural: Readonly<Record<Form, string>> = {
   numbers: "numbers",

@@ -7,17 +7,18 @@
  */
 import type * as tf from "@tensorflow/tfjs"
 import { Effect, Schema } from "effect"
-import { InvalidArgument, ShapeMismatch, type UnsupportedLayer } from "../Errors.ts"
-import { attempt, decode } from "../Options.ts"
+import { InvalidArgument, type NonFinite, ShapeMismatch, type UnsupportedLayer } from "../Errors.ts"
+import { attempt, decode, shown } from "../Options.ts"
 import * as LayerWeights from "../tensor/LayerWeights.ts"
 import { type Conditional, make } from "./Conditional.ts"
 import { freeze } from "./Freeze.ts"
 import type { Node } from "./Graph.ts"
+import { digest } from "./internal/digest.ts"
 import type { Layer } from "./Layer.ts"
 import type { SampledLikelihood } from "./Likelihood.ts"
 import { type Chain, placeChain } from "./layers/chain.ts"
 import { merge } from "./layers/registry.ts"
-import { activationOf, type Converted, convert } from "./layersModel/converters.ts"
+import { activationOf, type Converted, convert, type Given } from "./layersModel/converters.ts"
 import { type KerasLayer, shapeOf, sourceOf, unsupported } from "./layersModel/keras.ts"
 import { opaque } from "./layersModel/opaque.ts"
 import { type BlockParts, gathered, scatter } from "./layersModel/weights.ts"
@@ -25,7 +26,10 @@ import * as Network from "./Network.ts"
 import * as Params from "./Params.ts"
 import { type Shape, shapeName } from "./Shape.ts"
 
-/** `frozen`: names of layers whose parameters are constants, besides those that the model itself says are not trainable. */
+/**
+ * `frozen`: names of layers whose parameters are constants, or of models inside for all of their layers, besides those that the model itself
+ * says are not trainable.
+ */
 export const LayersModelOptions = Schema.Struct({ frozen: Schema.optionalKey(Schema.Array(Schema.String)) })
 export type LayersModelOptions = typeof LayersModelOptions.Type
 
@@ -34,8 +38,11 @@ export interface ImportedModel {
   readonly conditional: Conditional<string>
   /** Its weights, without those that are frozen. */
   readonly params: Params.Params<string>
-  /** Sets the model's weights to these; frozen ones stay. *Fails*: `ShapeMismatch` for parameters of another network. */
-  readonly write: (params: Params.Params<string>) => Effect.Effect<void, ShapeMismatch>
+  /**
+   * Sets the model's weights to these; frozen ones stay. *Fails*: `ShapeMismatch` for parameters of another network; `InvalidArgument`
+   * where the model was disposed of.
+   */
+  readonly write: (params: Params.Params<string>) => Effect.Effect<void, ShapeMismatch | InvalidArgument>
 }
 
 /** A block of the network and where it comes from. */
@@ -52,30 +59,35 @@ interface Origin {
  * normalisation has the statistics that the model has: p(y|x) is that of the trained network.
  *
  * *Fails*: `UnsupportedLayer`; `ShapeMismatch` for a model of several inputs or outputs, of open sizes, without free parameters or that
- * the likelihood cannot take; `InvalidArgument` for a name in `frozen` that no layer has.
+ * the likelihood cannot take; `InvalidArgument` for a name in `frozen` that no layer has, or what is no model with its weights;
+ * `NonFinite` for a weight that is no finite number.
  */
 export const fromLayersModel = Effect.fn("Conditional.fromLayersModel")(function* (
   model: tf.LayersModel,
   likelihood: SampledLikelihood,
   options: LayersModelOptions = {}
-): Effect.fn.Return<ImportedModel, UnsupportedLayer | ShapeMismatch | InvalidArgument> {
+): Effect.fn.Return<ImportedModel, UnsupportedLayer | ShapeMismatch | InvalidArgument | NonFinite> {
   const { frozen = [] } = yield* Effect.fromResult(decode(LayersModelOptions, options))
-  const all = layersOf(model as unknown as KerasLayer)
+  const top = model as unknown as KerasLayer
+  if (!Array.isArray(top?.layers)) return yield* noModel(model)
+  const all = within(top, () => true)
   const stranger = frozen.find((name) => !all.some((layer) => layer.name === name))
   if (stranger !== undefined) return yield* noSuchLayer(stranger, all)
   const weights = new Map<KerasLayer, ReadonlyArray<Float32Array>>()
-  for (const layer of all) weights.set(layer, yield* Effect.promise(() => LayerWeights.read(layer)))
-  const isFrozen = (layer: KerasLayer): boolean => !layer.trainable || frozen.includes(layer.name)
+  for (const layer of all) weights.set(layer, yield* weightsOf(layer))
+  const named = new Set(within(top, (layer) => frozen.includes(layer.name)))
+  const fixedByModel = new Set(within(top, (layer) => !(top.trainable && layer.trainable)))
+  const isFrozen = (layer: KerasLayer): boolean => named.has(layer) || fixedByModel.has(layer)
   const built = yield* Effect.fromResult(
     attempt<UnsupportedLayer | ShapeMismatch | InvalidArgument>()(() =>
-      build(model, likelihood, weights, (layer) => frozen.includes(layer.name))
+      build(model, likelihood, weights, (layer) => named.has(layer))
     )
   )
   const { conditional, origins } = built
   const values = origins.flatMap(({ layer, parts }) => Array.from(gathered(parts, weights.get(layer)!)))
   const fixed = [...origins.keys()].filter((i) => isFrozen(origins[i]!.layer))
   const { thaw, ...made } = yield* Effect.fromResult(
-    attempt<ShapeMismatch | InvalidArgument>()(() =>
+    attempt<ShapeMismatch | InvalidArgument | NonFinite>()(() =>
       without(conditional, Params.make(conditional.network.space, values), fixed)
     )
   )
@@ -104,11 +116,11 @@ const written = Effect.fnUntraced(function* (
   thaw: Thaw,
   params: Params.Params<string>,
   isFrozen: (layer: KerasLayer) => boolean
-): Effect.fn.Return<void, ShapeMismatch> {
+): Effect.fn.Return<void, ShapeMismatch | InvalidArgument> {
   const { space, values } = yield* Effect.fromResult(attempt<ShapeMismatch>()(() => thaw(params)))
   const layers = new Set(origins.map(({ layer }) => layer).filter((layer) => !isFrozen(layer)))
   for (const layer of layers) {
-    const weights = yield* Effect.promise(() => LayerWeights.read(layer))
+    const weights = yield* weightsOf(layer)
     for (const [i, origin] of origins.entries()) {
       const { columns, offset, rows } = space.blocks[i]!
       if (origin.layer === layer)
@@ -118,13 +130,30 @@ const written = Effect.fnUntraced(function* (
   }
 })
 
-/** Every layer of a model, and of the models in it. */
-const layersOf = (model: KerasLayer): ReadonlyArray<KerasLayer> =>
-  "layers" in model
-    ? (model.layers as ReadonlyArray<KerasLayer>).flatMap((layer) =>
-        "layers" in layer ? [layer, ...layersOf(layer)] : [layer]
-      )
-    : []
+/** The layers of a model that it holds for, those of the models in it too; for all of a model, where it holds for that. */
+const within = (model: KerasLayer, holds: (layer: KerasLayer) => boolean): ReadonlyArray<KerasLayer> =>
+  (model.layers ?? []).flatMap((layer) =>
+    holds(layer) ? [layer, ...within(layer, () => true)] : within(layer, holds)
+  )
+
+/** *Fails*: `InvalidArgument` for a layer that was disposed of. */
+const weightsOf = (layer: KerasLayer): Effect.Effect<ReadonlyArray<Float32Array>, InvalidArgument> =>
+  Effect.tryPromise({
+    try: () => LayerWeights.read(layer),
+    catch: () =>
+      new InvalidArgument({
+        argument: "model",
+        value: layer.name,
+        message: `The weights of the layer ${layer.name} cannot be read: it was disposed of. Give a model that has its weights.`
+      })
+  })
+
+const noModel = (value: unknown): InvalidArgument =>
+  new InvalidArgument({
+    argument: "model",
+    value: shown(value),
+    message: `model is ${shown(value)}, and has no layers. Give a tf.LayersModel, such as await tf.loadLayersModel(url) gives.`
+  })
 
 const noSuchLayer = (name: string, layers: ReadonlyArray<KerasLayer>): InvalidArgument =>
   new InvalidArgument({
@@ -145,28 +174,44 @@ const build = (
   const shape = requireShape(sourceOf(input).layer, shapeOf(input))
   const origins: Array<Origin> = []
   const known = new Set<KerasLayer>()
-  const bare = outermost(likelihood, output)
 
   const network = Network.graph(`layers model ${model.name}`, shape, (x, graph) => {
-    /** The value of a symbolic tensor, given those of the inputs of its model. */
-    const nodeOf = (tensor: tf.SymbolicTensor, values: Map<tf.SymbolicTensor, Node>): Node => {
+    /** The value of a symbolic tensor, given those of the inputs of its model; `last` where it is what the whole model gives. */
+    const nodeOf = (tensor: tf.SymbolicTensor, values: Map<tf.SymbolicTensor, Node>, last: boolean): Node => {
       const found = values.get(tensor)
       if (found !== undefined) return found
       const { layer, takes } = sourceOf(tensor)
-      const inputs = takes.map((input) => nodeOf(input, values))
+      const inputs = takes.map((input) => nodeOf(input, values, false))
       const made =
-        "layers" in layer ? inner(layer, inputs, tensor.outputTensorIndex ?? 0) : one(layer, inputs, tensor)
+        layer.layers === undefined
+          ? one(layer, inputs, tensor, last && hasLink(likelihood, layer))
+          : inner(layer, inputs, tensor.outputTensorIndex ?? 0, last)
       values.set(tensor, made)
       return made
     }
-    const inner = (container: KerasLayer, inputs: ReadonlyArray<Node>, index: number): Node =>
-      nodeOf(container.outputs![index]!, new Map(container.inputs!.map((input, i) => [input, inputs[i]!])))
-    const one = (layer: KerasLayer, inputs: ReadonlyArray<Node>, tensor: tf.SymbolicTensor): Node => {
+    const inner = (
+      container: KerasLayer,
+      inputs: ReadonlyArray<Node>,
+      index: number,
+      last: boolean
+    ): Node => {
+      const values = new Map(container.inputs!.map((input, i) => [input, inputs[i]!]))
+      return nodeOf(container.outputs![index]!, values, last)
+    }
+    const one = (
+      layer: KerasLayer,
+      inputs: ReadonlyArray<Node>,
+      tensor: tf.SymbolicTensor,
+      bare: boolean
+    ): Node => {
       const output = requireShape(layer, shapeOf(tensor))
       const given = { layer, config: layer.getConfig(), inputs, output, weights: weights.get(layer) ?? [] }
-      const converted = counterpart(given, tensor === bare)
-      if (converted === undefined)
-        return graph.add(layer.name, opaque(layer, inputs[0]!.shape, output), inputs[0]!)
+      const converted = counterpart(given, bare)
+      if (converted === undefined) {
+        requireNoMask(layer)
+        const name = `${layer.name} (${digestOf(given.config, given.weights)})`
+        return graph.add(name, opaque(layer, inputs[0]!.shape, output), inputs[0]!)
+      }
       if (!known.has(layer)) origins.push(...converted.blocks.map((parts) => ({ layer, parts })))
       known.add(layer)
       const node =
@@ -176,7 +221,7 @@ const build = (
       requireSame(layer, output, node.shape)
       return node
     }
-    const counterpart = (given: Parameters<typeof convert>[0], bare: boolean): Converted | undefined => {
+    const counterpart = (given: Given, bare: boolean): Converted | undefined => {
       try {
         return convert(given, bare)
       } catch (cause) {
@@ -184,7 +229,7 @@ const build = (
         throw cause
       }
     }
-    return nodeOf(output, new Map([[input, x]]))
+    return nodeOf(output, new Map([[input, x]]), true)
   })
   return { conditional: make(network, likelihood) as unknown as Conditional<string>, origins }
 }
@@ -196,20 +241,30 @@ const named = (name: string, layers: Chain): Layer<string> => ({
   place: (graph, input) => placeChain(graph, input, layers)
 })
 
-/** The tensor whose activation the likelihood has in it, if that is the model's last. */
-const outermost = (
-  likelihood: SampledLikelihood,
-  output: tf.SymbolicTensor
-): tf.SymbolicTensor | undefined => {
-  const { layer } = sourceOf(output)
-  if ("layers" in layer) return outermost(likelihood, layer.outputs![output.outputTensorIndex ?? 0]!)
+/** What a constant map does, in its name: networks that differ in it are different functions. */
+const digestOf = (config: Given["config"], weights: ReadonlyArray<Float32Array>): string =>
+  digest(
+    Float32Array.from([
+      ...Array.from(JSON.stringify(config), (letter) => letter.charCodeAt(0)),
+      ...weights.flatMap((values) => Array.from(values))
+    ])
+  )
+
+/** tfjs gives masks to what follows, such as a recurrent layer, and a constant map would not. */
+const requireNoMask = (layer: KerasLayer): void => {
+  if (layer.getClassName() !== "Masking" && layer.getConfig()["maskZero"] !== true) return
+  throw unsupported(layer, "that makes a mask, which a constant map cannot", "Use Conditional.fromFunction")
+}
+
+/** Whether the activation of a model's last layer is what the likelihood has in it. */
+const hasLink = (likelihood: SampledLikelihood, layer: KerasLayer): boolean => {
   const last = layer.getClassName() === "Softmax" ? "softmax" : activationOf(layer)
   const link = /^(positions\()?categorical/.test(likelihood.name)
     ? "softmax"
     : /^(positions\()?bernoulli/.test(likelihood.name)
       ? "sigmoid"
       : undefined
-  return link !== undefined && last === link ? output : undefined
+  return link !== undefined && last === link
 }
 
 const theOnly = (

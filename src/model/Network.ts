@@ -84,6 +84,13 @@ const Layers = Schema.Struct({
   )
 })
 
+const OfGraph = Schema.Struct({
+  name: Schema.String,
+  build: Schema.Any.check(
+    Schema.makeFilter((build) => typeof build === "function" || "Give a function of the input and the graph.")
+  )
+})
+
 /** The signature of a sequence of layers, for the compiler. */
 export type Signature<Features extends Shape, Layers extends ReadonlyArray<Layer<string>>> = Joined<
   ShapeName<Features>,
@@ -149,7 +156,7 @@ export const sequential = <const Features extends Shape, const Layers extends Re
   const { built, graph, input } = makeGraph(shape)
   const output = sequence.reduce((node, layer) => graph.place(layer, node), input)
   const signature = [shapeName(shape), ...sequence.map((layer) => layer.name)].join(" > ")
-  return finished<Signature<Features, Layers>>(signature, shape, output, built())
+  return finished<Signature<Features, Layers>>(signature, shape, output, built(output))
 }
 
 /**
@@ -157,7 +164,8 @@ export const sequential = <const Features extends Shape, const Layers extends Re
  *
  * `name` is its type's signature; the one of its space says every operation too. Parameters lie in the order in which layers are placed.
  *
- * *Throws*: as `sequential`; `ShapeMismatch` for an operation that the output does not depend on.
+ * *Throws*: as `sequential`; `InvalidArgument` where `build` returns no value of this network; `ShapeMismatch` for an operation that the
+ * output does not depend on.
  */
 export const graph = <const Name extends string>(
   name: Name,
@@ -165,12 +173,19 @@ export const graph = <const Name extends string>(
   build: (input: Node, graph: Graph) => Node
 ): Network<Name> => {
   const shape = decodedInput(features)
+  decodeOrThrow(OfGraph, { name, build })
   const { built, graph, input } = makeGraph(shape)
   const output = build(input, graph)
-  const { layers, ...rest } = built()
+  const { layers, ...rest } = built(output)
   const value = (index: number) => (index === 0 ? "x" : String(index))
+  /** Networks that share other blocks are other functions. */
+  const sharing = (block: number, i: number): string => {
+    const first = block < 0 ? i : layers.findIndex((layer) => layer.block === block)
+    return first === i ? "" : ` with the parameters of ${first + 1}`
+  }
   const operations = layers.map(
-    ({ inputs, name }, i) => `${i + 1} = ${name} of ${inputs.map(value).join(" and ")}`
+    ({ block, inputs, name }, i) =>
+      `${i + 1} = ${name} of ${inputs.map(value).join(" and ")}${sharing(block, i)}`
   )
   return finished<Name>(`${name}: ${shapeName(shape)} > ${operations.join(", ")}`, shape, output, {
     layers,

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs"
 import { inputRows, inputShape, type Module, modules } from "../../scripts/conformance/architecture.ts"
+import { activationNames } from "./activations.ts"
 import { imageSize } from "./convolution.ts"
 import type {
   ConvolutionFixture,
@@ -59,8 +60,13 @@ const layerOf = (module: Module): OracleLayer => {
         bias
       }
     }
-    case "Activation":
-      return { kind: "activation", name: module.name }
+    case "Activation": {
+      const name = activationNames.find((known) => known === module.name)
+      if (name === undefined) throw new RangeError(`no reference file has ${module.name}`)
+      return { kind: "activation", name }
+    }
+    case "Pool":
+      throw new RangeError("no reference file has a pooling")
     case "Flatten":
       return { kind: "flatten" }
   }

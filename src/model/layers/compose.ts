@@ -76,7 +76,7 @@ const decodedBranches = (kind: MergeKind, branches: unknown): Branches => {
     })
   }
   branches.forEach((chain, i) => requireChain(`branches.${i}`, chain))
-  return branches
+  return branches.map((chain: Chain) => [...chain])
 }
 
 /**
@@ -118,7 +118,7 @@ export const residual = <const Layers extends Chain>(
   layers: Layers & Returning<Layers>
 ): Residual<Layers> => {
   requireChain("layers", layers)
-  const chain: Chain = layers
+  const chain: Chain = [...layers]
   const name = `residual(${chainName(chain)})`
   return {
     _tag: "Layer",

@@ -13,7 +13,8 @@ export interface DenseOptions {
   readonly bias?: boolean
 }
 
-const Dense = Schema.Struct({ units: PositiveInt, bias: Schema.optionalKey(Schema.Boolean) })
+const Units = Schema.Struct({ units: PositiveInt })
+const Dense = Schema.Struct({ bias: Schema.optionalKey(Schema.Boolean) })
 
 /** A dense layer's name in a signature: two layers of different sizes have different names. */
 export type DenseName<Units extends number, Options extends DenseOptions> = Options extends {
@@ -26,14 +27,15 @@ export type DenseName<Units extends number, Options extends DenseOptions> = Opti
  * A dense layer of `units` outputs, on numbers or at every position of a sequence.
  *
  * *Shapes*: parameters `[in (+1), units]`, in the channels of a position. *Cost*: 2 N T in out flops forwards, twice that for a
- * cotangent. *Throws*: `InvalidArgument` where `units` is not a whole number of at least 1; `ShapeMismatch` for a layer that would have
- * no parameters.
+ * cotangent. *Throws*: `InvalidArgument` where `units` is not a whole number of at least 1, or for options that are none;
+ * `ShapeMismatch` for a layer that would have no parameters.
  */
 export const dense = <const Units extends number, const Options extends DenseOptions = {}>(
   units: Units,
-  options?: Options
+  options: Options = {} as Options
 ): SingleLayer<DenseName<Units, Options>, "numbers" | "sequence", "same"> => {
-  const { bias = true } = decodeOrThrow(Dense, { units, ...options })
+  decodeOrThrow(Units, { units })
+  const { bias = true } = decodeOrThrow(Dense, options)
   return single({
     name: (bias ? `dense(${units})` : `dense(${units}, no bias)`) as DenseName<Units, Options>,
     takes: ["numbers", "sequence"],

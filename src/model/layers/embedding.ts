@@ -107,6 +107,12 @@ const flawOf = (x: Float32Array, vocabulary: number): string | undefined => {
     : `its token at position ${t} is ${x[t]}, and a vocabulary of ${vocabulary} has the ids 0 to ${vocabulary - 1}. Give whole numbers of these.`
 }
 
+/** `[N T, vocabulary]`. tfjs has none of 1 token, and its wasm writes the bits of integers into one of floats. */
+const oneHot = (tokens: tf.Tensor1D, vocabulary: number): tf.Tensor2D =>
+  vocabulary === 1
+    ? tf.ones([tokens.size, 1])
+    : tf.cast(tf.oneHot(tokens, vocabulary) as tf.Tensor2D, "float32")
+
 const build = (length: number, { padding, size, vocabulary }: EmbeddingOptions): BuiltLayer => {
   const ids = (x: tf.Tensor2D): tf.Tensor1D => tf.cast(x.reshape<tf.Tensor1D>([-1]), "int32")
   const looked = (table: tf.Tensor2D, tokens: tf.Tensor1D): tf.Tensor2D =>
@@ -134,8 +140,7 @@ const build = (length: number, { padding, size, vocabulary }: EmbeddingOptions):
             _tag: "Outer",
             block: block!,
             positions: length,
-            // tfjs's wasm writes the bits of integers into a one-hot tensor of floats.
-            input: tf.cast(tf.oneHot(tokens, vocabulary), "float32") as tf.Tensor2D,
+            input: oneHot(tokens, vocabulary),
             cotangent: cotangent.reshape([columns, examples * length, size]),
             mask
           }

@@ -22,7 +22,8 @@ export type Padding1d = "valid" | "same" | number | readonly [before: number, af
 const isCount = (least: number) => (value: unknown) =>
   Number.isSafeInteger(value) && (value as number) >= least
 const isTwo = (value: unknown, holds: (entry: unknown) => boolean): boolean =>
-  Array.isArray(value) && value.length === 2 && value.every(holds)
+  // A hole is an entry too.
+  Array.isArray(value) && value.length === 2 && Array.from(value).every(holds)
 const checked = (remedy: string, holds: (value: unknown) => boolean) =>
   Schema.Any.check(Schema.makeFilter((value: unknown) => holds(value) || remedy))
 
@@ -49,20 +50,20 @@ export const padding1dOption = (...others: ReadonlyArray<string>) =>
     (value) => others.includes(value as string) || isCount(0)(value) || isTwo(value, isCount(0))
   )
 
-export const both = (value: Pair): Two<number> => (typeof value === "number" ? [value, value] : value)
+/** A copy, as all that is made of options here: who gave an array may change it. */
+export const both = (value: Pair): Two<number> =>
+  typeof value === "number" ? [value, value] : [value[0], value[1]]
 
 /** The padding of both sides in one form; `"valid"` is 0 pixels. */
 export const ends = (value: Padding): Two<Side["padding"]> => {
   if (value === "same") return ["same", "same"]
   if (value === "valid") return ends(0)
   const [height, width] = typeof value === "number" ? [value, value] : value
-  const side = (pixels: typeof height): Side["padding"] =>
-    typeof pixels === "number" ? [pixels, pixels] : pixels
-  return [side(height), side(width)]
+  return [both(height), both(width)]
 }
 
 export const ends1d = (value: Padding1d): Side["padding"] =>
-  value === "same" ? value : value === "valid" ? [0, 0] : typeof value === "number" ? [value, value] : value
+  value === "same" ? value : both(value === "valid" ? 0 : value)
 
 /** Both sides from what is said of them. */
 export const sidesOf = (said: {

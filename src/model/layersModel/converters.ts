@@ -2,7 +2,7 @@
 import type { Node } from "../Graph.ts"
 import type { Layer } from "../Layer.ts"
 import * as Layers from "../layers/registry.ts"
-import { formOf, type Shape, shapeName } from "../Shape.ts"
+import { formOf, type Image, type Shape, shapeName } from "../Shape.ts"
 import { activationNamed } from "./activations.ts"
 import { type Config, type KerasLayer, unsupported } from "./keras.ts"
 import { type BlockParts, inOrder } from "./weights.ts"
@@ -88,17 +88,17 @@ const conv1d: Converter = (given) => {
   )
 }
 
-const depthwise = (config: Config, bias: boolean) =>
-  Layers.depthwiseConv2d({
-    ...sides(config),
-    bias,
-    dilation: dilated(config),
-    multiplier: (config["depthMultiplier"] as number | undefined) ?? 1
-  })
+/** The multiplier is that of the kernel: the configuration of a separable convolution leaves it out. */
+const depthwise = ({ config, inputs, weights }: Given, bias: boolean) => {
+  const { kernel, ...others } = sides(config)
+  const { channels } = inputs[0]!.shape as Image
+  const multiplier = weights[0]!.length / (kernel[0] * kernel[1] * channels)
+  return Layers.depthwiseConv2d({ ...others, kernel, bias, dilation: dilated(config), multiplier })
+}
 
 const depthwiseConv2d: Converter = (given) => {
   channelsLast(given)
-  return affine(depthwise(given.config, given.config["useBias"] as boolean), given.config)
+  return affine(depthwise(given, given.config["useBias"] as boolean), given.config)
 }
 
 /** A depthwise convolution, then one over the channels of each pixel, whose bias is the layer's. */
@@ -108,31 +108,41 @@ const separableConv2d: Converter = (given) => {
   const bias = config["useBias"] as boolean
   const mixed = Layers.conv2d({ filters: config["filters"] as number, kernel: 1, bias })
   return {
-    layers: [depthwise(config, false), mixed],
+    layers: [depthwise(given, false), mixed],
     blocks: [inOrder(0), bias ? inOrder(1, 2) : inOrder(1)]
   }
 }
 
-/** Keras has its kernel as `[height, width, out, in]`. */
+/**
+ * Keras has its kernel as `[height, width, out, in]`, and with "valid" an output of at least size x stride, whose pixels past the last
+ * kernel hold the bias.
+ */
 const conv2dTranspose: Converter = (given) => {
   channelsLast(given)
   const { config, inputs } = given
   const filters = config["filters"] as number
-  const channels = (inputs[0]!.shape as { readonly channels: number }).channels
+  const { channels } = inputs[0]!.shape as Image
   const from = (j: number): number => {
     const [tap, rest] = [Math.floor(j / (channels * filters)), j % (channels * filters)]
     return tap * channels * filters + (rest % filters) * channels + Math.floor(rest / filters)
   }
-  const kernel = { weight: 0, from }
+  const part = { weight: 0, from }
+  const { kernel, padding, stride, ...others } = sides(config)
+  const past = (of: 0 | 1): number => (padding === "valid" ? Math.max(0, stride[of] - kernel[of]) : 0)
+  const outputPadding: Two = [past(0), past(1)]
   return {
-    layers: [Layers.conv2dTranspose({ ...sides(config), filters })],
-    blocks: [config["useBias"] === true ? [kernel, { weight: 1 }] : [kernel]]
+    layers: [Layers.conv2dTranspose({ ...others, kernel, padding, stride, outputPadding, filters })],
+    blocks: [config["useBias"] === true ? [part, { weight: 1 }] : [part]]
   }
 }
 
 const embedding: Converter = ({ config, layer }) => {
   if (config["maskZero"] === true) {
-    throw unsupported(layer, "with maskZero, which Network.embedding has as padding")
+    throw unsupported(
+      layer,
+      "with maskZero, which Network.embedding has as padding",
+      "Build the network of layers of Network, or use Conditional.fromFunction"
+    )
   }
   return {
     layers: [
@@ -251,7 +261,10 @@ const converters: Readonly<Record<string, Converter>> = {
   Dropout: nothing,
   ELU: elu,
   Embedding: embedding,
-  Flatten: () => plain(Layers.flatten),
+  Flatten: (given) => {
+    channelsLast(given)
+    return plain(Layers.flatten)
+  },
   GaussianDropout: nothing,
   GaussianNoise: nothing,
   GlobalAveragePooling1D: () => plain(Layers.globalAveragePool),

@@ -20,6 +20,8 @@ export interface KerasLayer {
   readonly setWeights: (weights: Array<tf.Tensor>) => void
   readonly inputs?: ReadonlyArray<tf.SymbolicTensor>
   readonly outputs?: ReadonlyArray<tf.SymbolicTensor>
+  /** Of a model. */
+  readonly layers?: ReadonlyArray<KerasLayer>
   /** Of a wrapper, such as TimeDistributed. */
   readonly layer?: KerasLayer
 }
@@ -30,12 +32,23 @@ export const sourceOf = (tensor: tf.SymbolicTensor) => {
   return { layer, takes: layer.inboundNodes[tensor.nodeIndex]?.inputTensors ?? [] }
 }
 
-export const unsupported = (layer: KerasLayer, why: string): UnsupportedLayer =>
+/** The error for a layer that is not read, and what to do instead: it can be a constant map, if it has one input. */
+export const unsupported = (
+  layer: KerasLayer,
+  why: string,
+  remedy = mayBeConstant(layer)
+    ? "Name it in frozen, or use Conditional.fromFunction"
+    : "Use Conditional.fromFunction"
+): UnsupportedLayer =>
   new UnsupportedLayer({
     layer: layer.name,
     className: layer.getClassName(),
-    message: `The layer ${layer.name} is a ${layer.getClassName()} ${why}. Name it in frozen, or use Conditional.fromFunction.`
+    message: `The layer ${layer.name} is a ${layer.getClassName()} ${why}. ${remedy}.`
   })
+
+const mayBeConstant = (layer: KerasLayer): boolean =>
+  layer.getClassName() !== "InputLayer" &&
+  layer.inboundNodes.every(({ inputTensors }) => inputTensors.length === 1)
 
 /** The shape of a symbolic tensor, or why it has none of ours. */
 export const shapeOf = (tensor: tf.SymbolicTensor): Shape | string => {
