@@ -131,6 +131,66 @@ describe("shapes that do not fit", () => {
   ])
 })
 
+describe("graphs", () => {
+  const elsewhere = (): Node => {
+    let other: Node | undefined
+    graph("other", 4, (x, h) => (other = h.place(dense(3), x)))
+    return other!
+  }
+  throws([
+    ["a build that returns nothing", placed(() => wrong(undefined)), "InvalidArgument", "build", "Return"],
+    ["a build that is asynchronous", placed(wrong(async (x: Node) => x)), "InvalidArgument", "build"],
+    [
+      "a build that returns a value of another network",
+      placed((x, g) => {
+        g.place(dense(2), x)
+        return elsewhere()
+      }),
+      "InvalidArgument",
+      "no value of this network"
+    ],
+    ["a build that is no function", () => graph("g", 4, wrong(7)), "InvalidArgument", "build is 7"],
+    ["a name that is none", () => graph(wrong(undefined), 4, (x) => x), "InvalidArgument", "name"],
+    ["a build that returns the input", placed((x) => x), "ShapeMismatch", "no parameters"]
+  ])
+
+  it("what is placed after build has returned changes no network; control: what is placed in it does", () => {
+    let kept: Graph | undefined
+    let last: Node | undefined
+    const network = graph("g", 4, (x, g) => {
+      kept = g
+      return (last = g.place(shared("a", dense(4, { bias: false })), g.place(dense(4), x)))
+    })
+    const before = JSON.stringify(network)
+    kept!.place(dense(3), kept!.place(transposed("a"), last!))
+    expect(JSON.stringify(network)).toBe(before)
+    const inside = graph("g", 4, (x, g) =>
+      g.place(transposed("a"), g.place(shared("a", dense(4, { bias: false })), g.place(dense(4), x)))
+    )
+    expect(inside.space.blocks.at(-1)!.form).not.toBe(network.space.blocks.at(-1)!.form)
+  })
+
+  it("networks that share other blocks have other signatures; control: one and its copy have the same", () => {
+    const chain = (...names: ReadonlyArray<string>) =>
+      graph("g", 3, (x, g) => names.reduce((node, name) => g.place(shared(name, dense(3)), node), x)).space
+    expect(chain("a", "a", "b").size).toBe(chain("a", "b", "a").size)
+    expect(chain("a", "a", "b").signature).not.toBe(chain("a", "b", "a").signature)
+    expect(chain("a", "b", "a").signature).toBe(chain("a", "b", "a").signature)
+  })
+
+  it("branches are those that were given; control: the arrays changed afterwards, which new layers see", () => {
+    const layers = [dense(4), tanh]
+    const branches = [layers, [tanh]]
+    const made = [residual(layers), add(branches), concatenate(branches)]
+    const sizes = () => made.map((layer) => sequential(4, [wrong(layer)]).space.size)
+    const before = sizes()
+    layers.push(dense(4) as never)
+    branches.push([dense(4)])
+    expect(sizes()).toEqual(before)
+    expect(sequential(4, [residual(layers)]).space.size).not.toBe(before[0])
+  })
+})
+
 const ofHeads: ReadonlyArray<Row> = [
   ["0", () => 0, "InvalidArgument", "0"],
   ["-1", () => -1, "InvalidArgument", "-1"],

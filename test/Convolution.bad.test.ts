@@ -27,6 +27,7 @@ const numbers = (name: string): ReadonlyArray<Row> => [
   is([3, 3, 3], name, "[3,3,3]"),
   is([3, -1], name, "[3,-1]"),
   is([3, 0.5], name, "[3,0.5]"),
+  ["a hole", () => Object.assign(new Array(2), { 1: 3 }), "InvalidArgument", name],
   is({ height: 3, width: 3 }, name, "height")
 ]
 const conv = (options: object) => Network.conv2d(wrong({ filters: 2, kernel: 3, ...options }))
@@ -69,6 +70,47 @@ describe("options of conv2d", () => {
 })
 
 const small = { height: 3, width: 4, channels: 2 }
+
+describe("arrays of options", () => {
+  const sequence = { length: 5, channels: 2 }
+  /** A layer of an array of options on an input, and what is changed of the array. */
+  const made: Readonly<Record<string, (array: Array<number>) => readonly [unknown, unknown]>> = {
+    "conv2d's padding": (array) => [small, conv({ padding: [array, array] })],
+    "conv2d's kernel": (array) => [small, conv({ kernel: array })],
+    "conv1d's padding": (array) => [
+      sequence,
+      Network.conv1d(wrong({ filters: 2, kernel: 1, padding: array }))
+    ],
+    "maxPool1d's padding": (array) => [sequence, Network.maxPool1d(wrong({ size: 3, padding: array }))],
+    "depthwiseConv2d's padding": (array) => [
+      small,
+      Network.depthwiseConv2d(wrong({ kernel: 2, padding: [array, array] }))
+    ],
+    "conv2dTranspose's outputPadding": (array) => [
+      small,
+      Network.conv2dTranspose(wrong({ filters: 2, kernel: 1, stride: 4, outputPadding: array }))
+    ]
+  }
+  for (const [name, make] of Object.entries(made)) {
+    it(`${name} is what it was when it was given; control: the array changed afterwards, given anew`, () => {
+      const network = ([input, layer]: readonly [unknown, unknown]) => {
+        const { outputs, space } = Network.sequential(wrong(input), [
+          wrong(layer),
+          wrong(Network.flatten),
+          Network.dense(2)
+        ])
+        return [outputs, space.size, space.signature]
+      }
+      const array = [1, 1]
+      const layer = make(array)
+      const before = network(layer)
+      array[0] = 2
+      expect(network(layer)).toEqual(before)
+      expect(network(make(array))).not.toEqual(before)
+    })
+  }
+})
+
 const on =
   (input: unknown, ...layers: ReadonlyArray<unknown>) =>
   () =>

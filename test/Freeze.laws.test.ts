@@ -161,6 +161,7 @@ describe("a conditional of which some blocks are frozen", () => {
     ["a block that is no whole number", { allBut: [0.5] }, "InvalidArgument"],
     ["a block by name", { blocks: ["0 dense(4)"] }, "InvalidArgument"],
     ["no array", { blocks: 1 }, "InvalidArgument"],
+    ["both of the two", { blocks: [0], allBut: [1] }, "InvalidArgument"],
     ["nothing", undefined, "InvalidArgument"]
   ]
   for (const [name, which, tag] of bad) {

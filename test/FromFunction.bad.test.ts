@@ -248,6 +248,14 @@ const functions: ReadonlyArray<
     "x alone"
   ],
   [
+    "gives every example a part of the first",
+    (p: Parameters, x: tf.Tensor2D) => affine(p, tf.sub(x, tf.slice(x, [0, 0], [1, 2]))),
+    derivatives,
+    "InvalidArgument",
+    "mine",
+    "the last example"
+  ],
+  [
     "has no gradient",
     (p: Parameters, x: tf.Tensor2D) => tf.where(tf.greater(affine(p, x), 0), affine(p, x), 0),
     derivatives,
@@ -424,5 +432,7 @@ describe("what is no error", () => {
     ).toBe(true)
     expect(first(0)).toEqual(first(0))
     expect(first(0).slice(0, 6)).not.toEqual(first(1).slice(0, 6))
+    const whole = Conditional.fromFunction({ ...options, initial: { b: Int32Array.of(1, 2, 3) } }, likelihood)
+    expect(Array.from(Conditional.init(whole, { seed: 0 }).values)).toEqual(first(0))
   })
 })

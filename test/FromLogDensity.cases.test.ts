@@ -145,6 +145,7 @@ describe("a log-density in tfjs", () => {
     },
     "gives one number for all rows": (y, z) => tf.add(tf.sum(y), tf.sum(z)) as unknown as tf.Tensor1D,
     "gives no tensor": () => 3 as unknown as tf.Tensor1D,
+    "gives whole numbers": (y, z) => tf.cast(logNormal(y, z), "int32"),
     "does not depend on z": (y) => tf.sum(y, 1)
   }
   for (const [name, logDensity] of Object.entries(broken)) {
@@ -165,6 +166,30 @@ describe("a log-density in tfjs", () => {
       expect(tf.memory().numTensors).toBe(before)
     })
   }
+
+  it("one that mixes rows is TensorFailure, by the first row and by the last, and leaves no tensor; control: a sound one is none", async () => {
+    const mixing: ReadonlyArray<(y: tf.Tensor2D, z: tf.Tensor2D) => tf.Tensor1D> = [
+      (y, z) => tf.add(logNormal(y, z), tf.sum(z)),
+      (y, z) => logNormal(y, tf.sub(z, tf.slice(z, [0, 0], [1, 4])))
+    ]
+    for (const logDensity of mixing) {
+      const bad = Likelihood.fromLogDensity({ ...options, logDensity })
+      const before = tf.memory().numTensors
+      const errors = await run()(
+        Effect.all([
+          Effect.flip(fisherOf(bad)),
+          Effect.flip(Conditional.gradient(conditionalOf(bad), params)),
+          Effect.flip(Conditional.negativeLogLikelihood(conditionalOf(bad), params))
+        ])
+      )
+      for (const error of errors) {
+        expect(error).toMatchObject({ _tag: "TensorFailure" })
+        expect((error as Error).message).toContain("alone")
+      }
+      expect(tf.memory().numTensors).toBe(before)
+    }
+    await run()(fisherOf(own))
+  })
 
   it("a score or a draw of another length is ShapeMismatch, one that is NaN NonFinite, a draw that holds refuses InvalidLabel", async () => {
     const plain = {

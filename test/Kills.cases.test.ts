@@ -34,9 +34,14 @@ describe(`processes killed at random times [seed ${seed}]`, () => {
     )
   }
   it(
-    "control: of 10 that write in place, some leave a torn file",
+    "control: of at most 100 that write in place, some leave a torn file",
     async () => {
-      expect((await kill("inPlace", 10, seed, folder)).torn).toBeGreaterThan(0)
+      // How many of ten depends on what else the machine does.
+      let torn = 0
+      for (let round = 0; round < 10 && torn === 0; round++) {
+        torn = (await kill("inPlace", 10, seed + round, folder)).torn
+      }
+      expect(torn).toBeGreaterThan(0)
     },
     limit
   )

@@ -248,6 +248,34 @@ describe("tokens that are none", () => {
   })
 })
 
+describe("a vocabulary of one token", () => {
+  for (const [device, layer] of Object.entries({ cpu: Device.cpu, wasm: Device.wasm })) {
+    it(`has the Fisher of a dense layer on ones, on ${device}; control: of one on twos`, async () => {
+      const likelihood = Likelihood.gaussian({ variance: 1 })
+      const one = Conditional.make(
+        Network.sequential(3, [Network.embedding({ vocabulary: 1, size: 2 }), Network.flatten]),
+        likelihood
+      )
+      const dense = Conditional.make(
+        Network.sequential({ length: 3, channels: 1 }, [Network.dense(2, { bias: false }), Network.flatten]),
+        likelihood
+      )
+      const fisher = (conditional: Conditional.Conditional<string>, x: number) =>
+        Effect.runPromise(
+          given({ device: layer, source: DataSource.fromArrays({ x: [[x, x, x]] }) })(
+            Effect.map(
+              Fisher.estimate(conditional, Conditional.init(conditional, { seed: 0 }), Structure.dense),
+              Fisher.toDense
+            )
+          )
+        )
+      const due = await fisher(wrong(dense), 1)
+      expect(await fisher(wrong(one), 0)).toEqual(due)
+      expect(await fisher(wrong(dense), 2)).not.toEqual(due)
+    })
+  }
+})
+
 describe("signatures", () => {
   const signature = (input: Shape, layer: SingleLayer<string>) =>
     Network.sequential(wrong(input), [wrong(layer), wrong(Network.flatten), Network.dense(2)]).space.signature

@@ -155,6 +155,31 @@ const models: Readonly<Record<string, { readonly make: () => tf.LayersModel; rea
       }),
     ids: 6
   },
+  "transposed convolutions, some with a kernel under the stride": {
+    make: () =>
+      tf.sequential({
+        layers: [
+          l.conv2dTranspose({ inputShape: [3, 2, 2], filters: 3, kernelSize: [1, 3], strides: [3, 2] }),
+          l.conv2dTranspose({ filters: 2, kernelSize: 2, strides: 3, activation: "tanh" }),
+          l.conv2dTranspose({ filters: 2, kernelSize: 1, strides: 2, padding: "same" })
+        ]
+      })
+  },
+  "separable convolutions of several kernels a channel": {
+    make: () =>
+      tf.sequential({
+        layers: [
+          l.separableConv2d({ inputShape: [6, 7, 2], filters: 3, kernelSize: [2, 3], depthMultiplier: 4 }),
+          l.separableConv2d({
+            filters: 2,
+            kernelSize: 2,
+            dilationRate: 2,
+            useBias: false,
+            depthMultiplier: 2
+          })
+        ]
+      })
+  },
   "a functional model with branches, a layer used twice and a model inside": {
     make: () => {
       const x = tf.input({ shape: [4] })
@@ -188,6 +213,40 @@ describe("a model of tfjs as a conditional", () => {
       expect(gap(wrong, due)).toBeGreaterThan(1e-5)
     })
   }
+})
+
+describe("a model of a last softmax that is applied twice", () => {
+  it("is the model to 1e-6 where the last one is the likelihood's; control: both left out", async () => {
+    const inner = () =>
+      tf.sequential({ layers: [l.dense({ inputShape: [4], units: 4, activation: "softmax" })] })
+    const x = tf.input({ shape: [4] })
+    const once = inner()
+    const model = tf.model({
+      inputs: x,
+      outputs: once.apply(once.apply(x) as tf.SymbolicTensor) as tf.SymbolicTensor
+    })
+    randomise(once, 4)
+    const given = input(model, 5)
+    const due = tf.tidy(() => (model.predict(given.tensor()) as tf.Tensor).dataSync<"float32">().slice())
+    const { conditional, params } = await Effect.runPromise(
+      Conditional.fromLayersModel(model, Likelihood.categorical)
+    )
+    const z = await runs(Conditional.predict(conditional, params, { data: given.x, shape: [5, 4] }))
+    const softmax = (values: Float32Array) =>
+      tf.tidy(() =>
+        tf
+          .softmax(tf.tensor(values, [5, 4]))
+          .dataSync<"float32">()
+          .slice()
+      )
+    expect(gap(softmax(z), due)).toBeLessThan(1e-6)
+    const [kernel, bias] = once.getWeights()
+    const linear = tf.tidy(() => {
+      const twice = (a: tf.Tensor) => tf.add(tf.matMul(a as tf.Tensor2D, kernel as tf.Tensor2D), bias!)
+      return twice(twice(given.tensor())).dataSync<"float32">().slice()
+    })
+    expect(gap(softmax(linear), due)).toBeGreaterThan(1e-2)
+  })
 })
 
 /** The gradient of mean_n -log softmax(z_n)[y_n], weight by weight, by tfjs. */

@@ -239,6 +239,25 @@ describe("networks", () => {
       )
     }
   })
+
+  it("for which a likelihood of one's own has sizes that are none are ShapeMismatch; control: the right number is not", () => {
+    const closedForms = { factor: () => [1], klDivergence: () => 0 }
+    const cases: Readonly<Record<string, object>> = {
+      labelSize: { labelSize: (outputs: number) => outputs / 2 },
+      support: { support: (outputs: number) => (outputs % 2 === 0 ? 4 : Number.NaN) },
+      "closedForms.columns": { closedForms: { ...closedForms, columns: (outputs: number) => outputs / 2 } }
+    }
+    for (const [what, changed] of Object.entries(cases)) {
+      const likelihood = fromLogDensity(wrong({ ...own, ...changed }))
+      expect(likelihood.misfit(4)).toBeUndefined()
+      const of3 = [
+        () => Conditional.make(Network.sequential(2, [Network.dense(3)]), likelihood),
+        () => product([{ likelihood, outputs: 3 }]),
+        () => positions(likelihood, { outputs: 3 })
+      ]
+      for (const make of of3) refused(make, "ShapeMismatch", what)
+    }
+  })
 })
 
 describe("labels", () => {

@@ -72,6 +72,12 @@ describe("networks", () => {
       "ShapeMismatch",
       "no bias"
     ],
+    ...cases("options of dense", (options) => Network.dense(2, wrong(options)), [
+      ["a switch", () => false, "InvalidArgument", "options is false"],
+      ["null", () => null, "InvalidArgument", "options is null"],
+      ["the units again", () => ({ units: 5 }), "InvalidArgument", "units is 5"],
+      ["a bias as text", () => ({ bias: "no" }), "InvalidArgument", "bias"]
+    ]),
     ["no list of layers", sequential(3, undefined), "InvalidArgument", "layers", "undefined"],
     [
       "a layer that is missing",

@@ -1,7 +1,9 @@
 /** Bad input, values: NaN and infinity in the data and the parameters, labels that cannot be. */
+import { Stream } from "effect"
 import { beforeAll, describe } from "vitest"
 import {
   Conditional,
+  Damping,
   DataSource,
   Device,
   Fisher,
@@ -9,7 +11,8 @@ import {
   Network,
   Params,
   Sampler,
-  Structure
+  Structure,
+  Training
 } from "../src/index.ts"
 import { type Case, cases, fails, type Row } from "./support/refusals.ts"
 import { given, network, params, small, space, spoilt, wrong, x, y } from "./support/small.ts"
@@ -136,6 +139,34 @@ describe("parameters that are not finite, or too large", () => {
     ["klDivergence to NaN", () => given()(Conditional.klDivergence(small, params, nan)), "NonFinite", "NaN"],
     ["estimate at NaN", () => given()(Fisher.estimate(small, nan, Structure.dense)), "NonFinite", "NaN"]
   ])
+})
+
+describe("a loss that is no number", () => {
+  for (const [shown, value] of [
+    ["NaN", Number.NaN],
+    ["Infinity", Number.NEGATIVE_INFINITY]
+  ] as const) {
+    const likelihood = Likelihood.fromLogDensity({
+      name: "own",
+      labelSize: (outputs) => outputs,
+      sample: (z) => z,
+      logDensity: () => value,
+      score: (_, z) => z.map(() => 0)
+    })
+    const own = Conditional.make(network, likelihood)
+    const source = DataSource.fromArrays({ x, y: x.map(() => [0, 0]) })
+    const options = { structure: Structure.dense, damping: Damping.absolute(1), learningRate: 1 }
+    const sampler = Sampler.monteCarlo({ draws: 2, seed: 0 })
+    fails([
+      [
+        `${shown} of a step of training`,
+        () => given({ source, sampler })(Training.run(own, params, options).pipe(Stream.runHead)),
+        "NonFinite",
+        shown,
+        "loss"
+      ]
+    ])
+  }
 })
 
 describe("results that no number holds", () => {

@@ -68,6 +68,20 @@ const definite = (n: number, seed: number): Float64Array => {
   return a
 }
 
+/**
+ * The shift of the first QL step of [[0, 1, 0], [1, 0, b], [0, b, -1]] is -1, its last entry, so that its first rotation has cosine 0,
+ * or with `tilt` nearly so: two rows change places. Returns how far V diag(values) V^T is from the matrix, in units of eps.
+ */
+const rightAngle = (decompose: Kernels["symmetricEigen"], b: number, tilt: number): number => {
+  const n = 3
+  const due = Float64Array.of(0, 1, 0, 1, 0, b, 0, b, tilt - 1)
+  const [a, values, out] = [due.slice(), new Float64Array(n), new Float64Array(n * n)]
+  assert.isTrue(decompose({ n, a, values, vectors: true }))
+  const scaled = a.map((value, o) => value * values[o % n]!)
+  reference.gemm({ m: n, n, k: n, a: scaled, b: a, transposeB: true, out })
+  return Math.max(...out.map((value, o) => ratio(Math.abs(value - due[o]!), eps64)))
+}
+
 /** Runs one operation on n x n with marks behind every output; the outputs, for comparison. */
 type Run = (kernels: Kernels, n: number, seed: number) => ReadonlyArray<Float64Array>
 
@@ -175,6 +189,12 @@ for (const kernels of wasmBuilds) {
       })
     }
 
+    it("symmetricEigen: a rotation by a right angle gives the matrix back, to 10 eps", () => {
+      for (const b of [0.25, 1, 2]) {
+        for (const tilt of [0, 1e-9]) assert.isAtMost(rightAngle(kernels.symmetricEigen, b, tilt), 10)
+      }
+    })
+
     it("gemm: arrays of mixed precision are summed in float64", () => {
       const a = Float32Array.of(1, 2 ** -30)
       const b = Float64Array.of(1, 1)
@@ -200,6 +220,16 @@ describe("controls", () => {
       if (p.m % 3 === 2 && p.n > 0) p.out[p.m * p.n - 1] = 0
     }
     assert.isAbove(worstProduct(forgotten, 100), 2)
+  })
+
+  it("the law of the right angle rejects vectors of which two changed places, and not their values", () => {
+    const swapped: Kernels["symmetricEigen"] = (p) => {
+      const done = reference.symmetricEigen(p)
+      p.a.set(p.a.map((_, o) => p.a[o % 3 === 2 ? o : o % 3 === 0 ? o + 1 : o - 1]!))
+      return done
+    }
+    assert.isAbove(rightAngle(swapped, 1, 0), 10)
+    assert.isAtMost(rightAngle(reference.symmetricEigen, 1, 0), 10)
   })
 
   it("the law of the factor rejects float32, and the law of repeats a kernel that remembers", () => {

@@ -204,6 +204,9 @@ const numbersKept = (structure: AnyStructure<never>, space: Layout): number =>
     ? 1
     : structure.moments(space).reduce((sum, moment) => sum + (moment._tag === "Sum" ? moment.size : 0), 0)
 
+/** Large blocks cost the sums of few groups less, and leave too few of them. */
+const mostInBlock = 256
+
 const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends string>(
   conditional: Conditional<S>,
   params: Params<S>,
@@ -218,7 +221,12 @@ const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends s
   const { space } = conditional.network
   yield* Effect.fromResult(requireDirections(along, space))
   yield* Effect.fromResult(requireSums(structure, space))
-  const { blockSize = blockSizeFor(conditional.network), concurrency = 1, pass = 0, round = 0 } = walk
+  const {
+    blockSize = Math.min(mostInBlock, blockSizeFor(conditional.network)),
+    concurrency = 1,
+    pass = 0,
+    round = 0
+  } = walk
   const source = yield* DataSource
   if (source.examples !== undefined && source.examples > 0) {
     // What is known beforehand is refused before the estimate: the second pass of two has as many numbers or more.
@@ -244,7 +252,8 @@ const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends s
 }, Effect.scoped)
 
 /**
- * Estimates the Fisher as `Fisher.estimate` does, to the same bits, and says how sure its trace, its Frobenius norm and its quadratic
+ * Estimates the Fisher as `Fisher.estimate` does, to the same bits where its blocks are the same (unless said, these have at most 256
+ * examples, so that there are enough groups), and says how sure its trace, its Frobenius norm and its quadratic
  * forms are.
  *
  * *Math*: `internal/jackknife.ts` has the formulas. The errors are those of this structure's own numbers: that K-FAC is not F is no

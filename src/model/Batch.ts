@@ -129,7 +129,7 @@ const copyRow = (what: string, row: ArrayLike<number>, out: Float32Array, offset
 }
 
 /** Big integers are array-like too, and no numbers. */
-const isNumeric = (value: unknown): value is ArrayLike<number> =>
+export const isNumeric = (value: unknown): value is ArrayLike<number> =>
   Array.isArray(value) ||
   (ArrayBuffer.isView(value) &&
     !(value instanceof DataView) &&

@@ -32,7 +32,7 @@ export interface Frozen<S extends string> {
 /**
  * The conditional with some blocks held at their values in `params`: `freeze(conditional, params, { allBut: [2] })`.
  *
- * *Throws*: `InvalidArgument` for a block that is not there; `ShapeMismatch` where none is left, or for parameters of another network.
+ * *Throws*: `InvalidArgument` for a block that is not there, or both `blocks` and `allBut`; `ShapeMismatch` where none is left, or for parameters of another network.
  */
 export const freeze = <S extends string>(
   { likelihood, network }: Conditional<S>,
@@ -110,6 +110,7 @@ const nameOf = (fixed: ReadonlySet<number>, frozen: ReadonlyArray<FrozenBlock>):
 }
 
 const indicesOf = (space: Layout, which: FrozenBlocks): ReadonlySet<number> => {
+  requireOne(which)
   const [argument, given] =
     typeof which === "object" && which !== null && "allBut" in which
       ? (["allBut", which.allBut] as const)
@@ -120,6 +121,16 @@ const indicesOf = (space: Layout, which: FrozenBlocks): ReadonlySet<number> => {
   return argument === "blocks"
     ? new Set(given)
     : new Set([...space.blocks.keys()].filter((index) => !given.includes(index)))
+}
+
+/** The compiler takes a record of both, too. */
+const requireOne = (which: FrozenBlocks): void => {
+  if (typeof which !== "object" || which === null || !("allBut" in which && "blocks" in which)) return
+  throw new InvalidArgument({
+    argument: "which",
+    value: shown(which),
+    message: "Both blocks and allBut are given, and each says which blocks are frozen. Give one of them."
+  })
 }
 
 const noBlock = ({ blocks, signature }: Layout, argument: string, value: unknown): InvalidArgument =>

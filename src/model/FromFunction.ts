@@ -12,6 +12,7 @@ import type * as tf from "@tensorflow/tfjs"
 import { Schema } from "effect"
 import { InvalidArgument, NonFinite, ShapeMismatch } from "../Errors.ts"
 import { decodeOrThrow, firstNonFinite, NonNegativeInt, PositiveInt, shown } from "../Options.ts"
+import { isNumeric } from "./Batch.ts"
 import { type Conditional, make } from "./Conditional.ts"
 import { mapOf, type Own } from "./internal/ownMap.ts"
 import type { SampledLikelihood } from "./Likelihood.ts"
@@ -197,8 +198,7 @@ const initialOf = (
   )
 
 const numbersOf = (what: string, values: unknown, due: number): Float32Array => {
-  const list =
-    Array.isArray(values) || values instanceof Float32Array || values instanceof Float64Array ? values : []
+  const list = isNumeric(values) ? values : []
   if (list.length !== due) {
     throw new ShapeMismatch({
       what,

@@ -10,7 +10,7 @@
  * The stream has no end: take from it what you want (`Stream.take`, `Stream.takeUntil`). The source's passes follow one another.
  */
 import { Effect, Schema, type Scope, Stream } from "effect"
-import { EmptyData, type InvalidLabel, type MissingLabels, type NonFinite } from "../Errors.ts"
+import { EmptyData, type InvalidLabel, type MissingLabels, NonFinite } from "../Errors.ts"
 import * as Accumulator from "../fisher/Accumulator.ts"
 import { Damping } from "../fisher/Damping.ts"
 import { type EstimateError, sampledSums } from "../fisher/Estimate.ts"
@@ -166,6 +166,7 @@ const measure = Effect.fnUntraced(function* <S extends string, D extends Damping
   const labels = yield* checkedLabels(likelihood, network.outputs, batch)
   const linearization = yield* linearize(yield* load(conditional, state.params), batch)
   const { gradient, loss } = yield* labelGradient(linearization, labels)
+  if (!Number.isFinite(loss)) return yield* nonFiniteLoss(loss)
   const sums = sampling
     ? yield* Effect.fromResult(
         Accumulator.movingAverage(
@@ -186,6 +187,15 @@ const measure = Effect.fnUntraced(function* <S extends string, D extends Damping
     sums
   }
 }, Effect.scoped)
+
+/** What a log-density of one's own can give beside a finite score. */
+const nonFiniteLoss = (loss: number): NonFinite =>
+  new NonFinite({
+    what: "loss",
+    index: 0,
+    value: String(loss),
+    message: `The loss of a batch is ${loss}. Give outputs, labels or a log-density that float64 holds.`
+  })
 
 const finite = <A>(make: () => A): Effect.Effect<A, NonFinite> =>
   Effect.fromResult(attempt<NonFinite>()(make))

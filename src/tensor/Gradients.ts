@@ -153,16 +153,19 @@ export const jacobian = (
   return made
 }
 
-/** Whether the first of some rows has the same z alone: a function that mixes its rows does not. */
-export const firstAlone = (
+/** Which of the first and the last row has another z alone, or nothing: a function that mixes its rows has such a row. */
+export const mixedRow = (
   f: RowsFunction,
   parameters: ReadonlyArray<tf.Tensor>,
   x: tf.Tensor2D,
   z: tf.Tensor2D
-): boolean => {
-  const [alone, together] = [f(parameters, rowOf(x, 0)), rowOf(z, 0)]
+): "first" | "last" | undefined => {
   const size = tf.max(tf.abs(z)).dataSync()[0]!
-  const away = tf.max(tf.abs(tf.sub(alone, together))).dataSync()[0]!
-  // What is not finite is refused elsewhere.
-  return !(away > 1e-3 * size)
+  const isMixed = (n: number): boolean => {
+    const away = tf.max(tf.abs(tf.sub(f(parameters, rowOf(x, n)), rowOf(z, n)))).dataSync()[0]!
+    // What is not finite is refused elsewhere.
+    return away > 1e-3 * size
+  }
+  if (isMixed(0)) return "first"
+  return isMixed(x.shape[0] - 1) ? "last" : undefined
 }

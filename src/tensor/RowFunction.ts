@@ -30,30 +30,50 @@ const evaluated = (f: RowFunction, y: tf.Tensor2D, z: tf.Tensor2D, rows: number)
       `it gave the shape [${values.shape.join(", ")}] for ${rows} rows, and one number for each is due`
     )
   }
+  if (values.dtype !== "float32") throw new Error(`it gave numbers of ${values.dtype} where float32 is due`)
   return values.as1D()
 }
 
-const run = (stage: string, program: () => tf.Tensor): Float32Array => {
+/** Numbers of some rows, as many for each. */
+type Part = (y: tf.Tensor2D, z: tf.Tensor2D, rows: number) => tf.Tensor
+
+/** What `part` gives of all rows, of which the first and the last must be what it gives of each alone: else it mixes rows. */
+const rowwise = (part: Part, { rows, y, z }: Rows): Float32Array => {
+  const [labels, outputs] = [matrix(y, rows), matrix(z, rows)]
+  const all = part(labels, outputs, rows).dataSync<"float32">()
+  if (rows === 1) return all
+  const width = all.length / rows
+  const size = all.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  const row = (of: tf.Tensor2D, n: number) => tf.slice(of, [n, 0], [1, of.shape[1]])
+  for (const n of [0, rows - 1]) {
+    const alone = part(row(labels, n), row(outputs, n), 1).dataSync<"float32">()
+    // What is not finite is refused elsewhere.
+    if (alone.some((value, c) => Math.abs(value - all[n * width + c]!) > 1e-3 * size))
+      throw new Error(`row ${n} of ${rows} is another alone, and no row may depend on another`)
+  }
+  return all
+}
+
+const run = (stage: string, program: () => Float32Array): Float32Array => {
   try {
     // Where nobody has started a backend tfjs would start wasm, which is not there before this returns.
     if (!tf.getBackend()) makeCurrent("cpu")
-    return runProgram(() => Float32Array.from(program().dataSync())).result
+    return runProgram(() => Float32Array.from(program())).result
   } catch (cause) {
     throw failure(stage)(cause)
   }
 }
 
-/** `[R]`. *Throws*: `TensorFailure` of this stage, with what the function threw. */
-export const valuesOf = (stage: string, f: RowFunction, { rows, y, z }: Rows): Float32Array =>
-  run(stage, () => evaluated(f, matrix(y, rows), matrix(z, rows), rows))
+/** `[R]`. *Throws*: `TensorFailure` of this stage, with what the function threw, or for one that mixes rows. */
+export const valuesOf = (stage: string, f: RowFunction, rows: Rows): Float32Array =>
+  run(stage, () => rowwise((y, z, count) => evaluated(f, y, z, count), rows))
 
 /**
  * The gradient in z of each row's value, `[R, C]`: that of their sum, since no row's value may depend on another row.
  *
- * *Throws*: `TensorFailure` of this stage, with what the function threw.
+ * *Throws*: as `valuesOf`.
  */
-export const gradientsOf = (stage: string, f: RowFunction, { rows, y, z }: Rows): Float32Array =>
-  run(stage, () => {
-    const labels = matrix(y, rows)
-    return tf.grad((at) => tf.sum(evaluated(f, labels, at as tf.Tensor2D, rows)))(matrix(z, rows))
-  })
+export const gradientsOf = (stage: string, f: RowFunction, rows: Rows): Float32Array =>
+  run(stage, () =>
+    rowwise((y, z, count) => tf.grad((at) => tf.sum(evaluated(f, y, at as tf.Tensor2D, count)))(z), rows)
+  )

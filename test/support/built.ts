@@ -5,8 +5,7 @@ import type { Shape } from "../../src/model/Shape.ts"
 
 export const built = (layer: Layer<string>, shape: Shape): BuiltLayer => {
   const made = make(shape)
-  made.graph.place(layer, made.input)
-  const [only, ...others] = made.built().layers
+  const [only, ...others] = made.built(made.graph.place(layer, made.input)).layers
   if (only?.operation._tag !== "Layer" || others.length > 0)
     throw new RangeError(`${layer.name} is no one operation`)
   return only.operation.layer

@@ -9,8 +9,8 @@ import { InvalidArgument, ShapeMismatch, TensorFailure } from "../../Errors.ts"
 import { shown } from "../../Options.ts"
 import { sumOf } from "../../tensor/Device.ts"
 import {
-  firstAlone,
   jacobian,
+  mixedRow,
   pulledBack,
   pulledBackSum,
   pushedForward,
@@ -172,11 +172,12 @@ const requireRowwise = (
   x: tf.Tensor2D,
   z: tf.Tensor2D
 ): void => {
-  if (x.shape[0] < 2 || firstAlone(f, moving, x, z)) return
+  const row = x.shape[0] < 2 ? undefined : mixedRow(f, moving, x, z)
+  if (row === undefined) return
   throw new InvalidArgument({
     argument: "f",
     value: name,
-    message: `The function ${name} gives the first example another z alone than among ${x.shape[0]}. Let row n of z depend on row n of x alone.`
+    message: `The function ${name} gives the ${row} example another z alone than among ${x.shape[0]}. Let row n of z depend on row n of x alone.`
   })
 }
 

@@ -4,9 +4,9 @@
  * The log-density is either a tfjs function of rows, which is differentiated, or one of plain numbers with its score beside it. It is
  * sampled, unless its closed forms are given too.
  *
- * *Fails* where it is used: `InvalidLabel` for a draw that `holds` refuses, `TensorFailure` for what a tfjs log-density throws,
- * `NonFinite` for a score that is not finite. Whether the score is the derivative of the log-density, and the draws are from it, nothing
- * here can know: the mean of the scores of many draws must be 0.
+ * *Fails* where it is used: `InvalidLabel` for a draw that `holds` refuses, `TensorFailure` for what a tfjs log-density throws and for one
+ * that mixes rows, `NonFinite` for a score or a loss that is not finite. What functions of plain numbers throw is a defect. Whether the score
+ * is the derivative of the log-density, and the draws are from it, nothing here can know: the mean of the scores of many draws must be 0.
  */
 import { Schema } from "effect"
 import { InvalidLabel, ShapeMismatch } from "../../Errors.ts"
@@ -101,6 +101,25 @@ const numbers = (name: string, what: string, values: ArrayLike<number>, due: num
 
 const sizeOf = (size: Size, outputs: number): number => (typeof size === "number" ? size : size(outputs))
 
+/** Why a size that depends on the outputs is none for so many of them, or nothing. */
+const wrongSize = (
+  { closedForms, labelSize, name, support = Number.POSITIVE_INFINITY }: FromLogDensityOptions,
+  outputs: number
+): ShapeMismatch | undefined => {
+  const sizes = { labelSize, support, "closedForms.columns": closedForms?.columns ?? 1 }
+  for (const [what, size] of Object.entries(sizes)) {
+    const value = sizeOf(size, outputs)
+    if (value >= 1 && (Number.isSafeInteger(value) || what === "support")) continue
+    return new ShapeMismatch({
+      what: `${what} of ${name}`,
+      expected: "at least 1",
+      actual: shown(value),
+      message: `${what} of ${name} is ${shown(value)} for ${outputs} outputs. Give a whole number of at least 1, or a network of other outputs.`
+    })
+  }
+  return undefined
+}
+
 /** Log-density and score of one y, and the scores of many where they are had at once. */
 const evaluation = (options: LogDensityOptions) => {
   const { name } = options
@@ -168,7 +187,7 @@ const make = (options: FromLogDensityOptions): SampledLikelihood => {
     labelSize: (outputs) => sizeOf(labelSize, outputs),
     support: (outputs) => sizeOf(support, outputs),
     misfit: (outputs) =>
-      due === undefined || outputs === due ? undefined : wrongOutputs(name, due, outputs),
+      due === undefined || outputs === due ? wrongSize(options, outputs) : wrongOutputs(name, due, outputs),
     invalid: (y, _, example) => (holds(y) ? undefined : wrongLabel(name, example, y)),
     at,
     ...others,

@@ -6,7 +6,8 @@
  *
  * *Math*: p(y) = sum_k pi_k N(y; mu_k, sigma_k^2 I), pi = softmax(a). With the responsibilities r_k = pi_k N_k(y) / p(y) the score is
  * r_k - pi_k for a_k, r_k (y - mu_k) / sigma_k^2 for mu_k and r_k (|y - mu_k|^2 / sigma_k^2 - D) / 2 for s_k. Neither its Fisher nor the KL
- * divergence of two mixtures has a closed form: it is sampled only.
+ * divergence of two mixtures has a closed form: it is sampled only. Where sigma_k is below 2^-53 |mu_k|, draws equal mu_k and the scores of
+ * the component are wrong: no sampler gives its Fisher there.
  *
  * *Source*: Bishop 1994, Mixture density networks, sections 3 and 4.
  */

@@ -136,7 +136,7 @@ const make = (likelihood: SampledLikelihood, options: PositionsOptions): Sampled
  * y are the labels of T positions and z their T times C outputs, position after position. Given z, they are independent.
  *
  * Where all labels of a position are `ignored` in the data, the position counts nowhere: in the loss, in the gradient, in any Fisher,
- * in the KL divergence; it is drawn as `ignored`. Then the data needs labels for the Fisher too.
+ * in the KL divergence; it is drawn as `ignored`. Then the data needs labels for the Fisher too. (K-FAC still averages its inputs.)
  *
  * *Cost*: that of T likelihoods of C outputs; only `fisher()` and `factor()` make a matrix of T C by as many.
  * *Throws*: `InvalidArgument` for options out of range or what is no likelihood; the `ShapeMismatch` of a likelihood that cannot have C outputs.

@@ -10,7 +10,10 @@ import type { Sampler, SamplerError } from "../Sampler.ts"
 
 /** What a rule of one's own is given for one example. */
 export interface RuleInput {
-  /** p(y|x) of this example; with its closed forms, `Likelihood.Distribution`, where the likelihood has them. */
+  /**
+   * p(y|x) of this example; with its closed forms, `Likelihood.Distribution`, where the likelihood has them. Where it has `weights`, its log
+   * p and scores are weighted by them.
+   */
   readonly distribution: SampledDistribution
   /** Index of the example in the data. */
   readonly example: number
