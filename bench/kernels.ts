@@ -10,9 +10,9 @@ import { compileKernels, fusedWorks, wasmKernels } from "natgrad/kernels/wasm"
 
 const rounds = 10
 
-/** Numbers that need no randomness: the fractional parts of multiples of the golden ratio, around 0. */
+/** Numbers without a pattern: the fractional parts of multiples of the golden ratio by squares, around 0. */
 const filled = <T extends Real>(out: T): T => {
-  for (let i = 0; i < out.length; i++) out[i] = ((i * 0.6180339887498949) % 1) - 0.5
+  for (let i = 0; i < out.length; i++) out[i] = ((i * i * 0.6180339887498949) % 1) - 0.5
   return out
 }
 

@@ -5,6 +5,8 @@
  * median. `u` is the same time in units of one product 4096x512 by 512x512, timed in the same rounds on this machine's own BLAS where there
  * is one, whatever the device, and else on the device. The last column has NNGeometry's `u` for the row, and ours as a part of it.
  *
+ * Workload t is a gradient beside tfjs's own, on its wasm backend as shipped; stream is K-FAC of up to 60,000 examples, with peak memory.
+ *
  * `--device wasm|native`, `--threads N` (native), `--only a,d`, `--rounds N`, `--json FILE` for the lines as JSON; they are printed too when
  * the output is no terminal.
  */
@@ -15,13 +17,15 @@ import { Device } from "../src/index.ts"
 import { open } from "../src/kernels/native/library.ts"
 import { native } from "../src/kernels/native.ts"
 import { peer } from "./peers.ts"
+import { shipped } from "./shipped.ts"
+import { streams } from "./stream.ts"
 import { type Row, unitOn, unitOnDevice, workloads } from "./workloads.ts"
 
 const { values } = parseArgs({
   options: {
     device: { type: "string", default: "wasm" },
     threads: { type: "string", default: "1" },
-    only: { type: "string", default: "a,b,c,d" },
+    only: { type: "string", default: "a,b,c,d,t,stream" },
     rounds: { type: "string", default: "7" },
     json: { type: "string" }
   }
@@ -85,7 +89,8 @@ const unit = Effect.tryPromise(open).pipe(
 )
 
 const program = Effect.gen(function* () {
-  const rows = [yield* unit, ...(yield* workloads(values.only.split(",")))]
+  const only = values.only.split(",")
+  const rows = [yield* unit, ...(yield* workloads(only)), ...(only.includes("t") ? yield* shipped : [])]
   const times = rows.map((): Array<number> => [])
   for (let round = -1; round < Number(values.rounds); round++) {
     for (const [i, row] of rows.entries()) {
@@ -102,6 +107,24 @@ const program = Effect.gen(function* () {
   }
   const lines = rows.map((row, i) => lineOf(row, times[i]!, times[0]!))
   for (const line of lines) print(line)
+  if (only.includes("stream")) {
+    for (const { examples, ms, peak } of streams([1000, 10_000, 60_000], values.device)) {
+      console.log(
+        process.stdout.isTTY
+          ? `stream  K-FAC mc1 of ${examples} examples  ${ms.toFixed(0)} ms, ${((1000 * ms) / examples).toFixed(1)} us an example, peak ${peak.toFixed(0)} MiB`
+          : JSON.stringify({
+              workload: "stream",
+              what: "kfac",
+              sampler: "mc1",
+              device: values.device,
+              threads,
+              examples,
+              ms,
+              peak
+            })
+      )
+    }
+  }
   if (values.json !== undefined)
     writeFileSync(values.json, lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
 })

@@ -149,6 +149,12 @@ describe("graphs", () => {
       "InvalidArgument",
       "no value of this network"
     ],
+    [
+      "an operation on a value of another network",
+      placed((_, g) => g.add("own", tanh.build(3), elsewhere())),
+      "InvalidArgument",
+      "no value of this network"
+    ],
     ["a build that is no function", () => graph("g", 4, wrong(7)), "InvalidArgument", "build is 7"],
     ["a name that is none", () => graph(wrong(undefined), 4, (x) => x), "InvalidArgument", "name"],
     ["a build that returns the input", placed((x) => x), "ShapeMismatch", "no parameters"]

@@ -47,7 +47,7 @@ export interface HeapKernels {
 
 /**
  * The compiled kernels on a memory, of which `allocate` gives some for good: 1.3 MB of scratch. Throws where the memory is shared
- * between threads.
+ * between threads, and where `allocate` gives 0.
  */
 export const heapKernels = (
   module: WebAssembly.Module,
@@ -56,6 +56,7 @@ export const heapKernels = (
 ): HeapKernels => {
   const exports = instantiate(module, memory)
   const work = allocate(exports.workBytes())
+  if (work === 0) throw new Error("out of memory: no room on the heap for the scratch of the kernels")
   return {
     gemm: (m, n, k, a, transposeA, b, transposeB, c) =>
       exports.gemm32(m, n, k, a, transposeA, b, transposeB, c, work),

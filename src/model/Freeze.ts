@@ -58,13 +58,11 @@ export const freeze = <S extends string>(
     layers: renumbered(network.layers, space.blocks.length, fixed),
     frozen: [...frozen, ...network.frozen]
   }
-  const restricted = Params.make(
-    made.space,
-    free.flatMap((block) => Array.from(valuesOf(block)))
-  )
+  const moving = new Float32Array(size)
+  for (const [i, { offset }] of blocks.entries()) moving.set(valuesOf(free[i]!), offset)
   return {
     conditional: { network: made, likelihood },
-    params: restricted,
+    params: Params.make(made.space, moving),
     thaw: (moved) => {
       requireSame("vector of parameters", made.space, moved.space)
       const values = params.values.slice()

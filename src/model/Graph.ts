@@ -36,7 +36,8 @@ export interface Graph {
   /**
    * Adds an operation of one input, with a block of parameters of its own if it has any; `block` gives it that of a shared layer.
    *
-   * *Throws* `ShapeMismatch` where a shared layer has other parameters here than at its first place.
+   * *Throws* `ShapeMismatch` where a shared layer has other parameters here than at its first place; `InvalidArgument` for an input that is
+   * no value of this network.
    */
   readonly add: (name: string, layer: BuiltLayer, input: Node, block?: number) => Node
   /**
@@ -111,8 +112,9 @@ export const make = (
   }
 
   const graph: Graph = {
-    add: (name, layer, node, block) =>
-      added(
+    add: (name, layer, node, block) => {
+      requireNode(nodes, node)
+      return added(
         {
           name,
           operation: { _tag: "Layer", layer },
@@ -121,7 +123,8 @@ export const make = (
           block: block ?? blockFor(name, layer)
         },
         layer.output
-      ),
+      )
+    },
     merge: (name, build, inputs) => {
       for (const node of inputs) requireNode(nodes, node)
       const merge = build()

@@ -21,7 +21,7 @@ import { merge } from "./layers/registry.ts"
 import { activationOf, type Converted, convert, type Given } from "./layersModel/converters.ts"
 import { type KerasLayer, shapeOf, sourceOf, unsupported } from "./layersModel/keras.ts"
 import { opaque } from "./layersModel/opaque.ts"
-import { type BlockParts, gathered, scatter } from "./layersModel/weights.ts"
+import { type BlockParts, gathered, joined, scatter } from "./layersModel/weights.ts"
 import * as Network from "./Network.ts"
 import * as Params from "./Params.ts"
 import { type Shape, shapeName } from "./Shape.ts"
@@ -74,7 +74,9 @@ export const fromLayersModel = Effect.fn("Conditional.fromLayersModel")(function
   const stranger = frozen.find((name) => !all.some((layer) => layer.name === name))
   if (stranger !== undefined) return yield* noSuchLayer(stranger, all)
   const weights = new Map<KerasLayer, ReadonlyArray<Float32Array>>()
-  for (const layer of all) weights.set(layer, yield* weightsOf(layer))
+  for (const layer of all) {
+    if (layer.layers === undefined) weights.set(layer, yield* weightsOf(layer))
+  }
   const named = new Set(within(top, (layer) => frozen.includes(layer.name)))
   const fixedByModel = new Set(within(top, (layer) => !(top.trainable && layer.trainable)))
   const isFrozen = (layer: KerasLayer): boolean => named.has(layer) || fixedByModel.has(layer)
@@ -84,7 +86,7 @@ export const fromLayersModel = Effect.fn("Conditional.fromLayersModel")(function
     )
   )
   const { conditional, origins } = built
-  const values = origins.flatMap(({ layer, parts }) => Array.from(gathered(parts, weights.get(layer)!)))
+  const values = joined(origins.map(({ layer, parts }) => gathered(parts, weights.get(layer)!)))
   const fixed = [...origins.keys()].filter((i) => isFrozen(origins[i]!.layer))
   const { thaw, ...made } = yield* Effect.fromResult(
     attempt<ShapeMismatch | InvalidArgument | NonFinite>()(() =>

@@ -226,7 +226,7 @@ const side = (scores: ReadonlyArray<OuterScore>): OuterScore => {
 }
 
 /** How many cotangents it is for: K. */
-export const columnsOf = (score: Score): number =>
+const columnsOf = (score: Score): number =>
   (score._tag === "Outer" ? score.cotangent : score.gradient).shape[0]
 
 const writtenSum = (scores: ReadonlyArray<Score>): WrittenScore => {

@@ -17,20 +17,25 @@ export const inOrder = (...weights: ReadonlyArray<number>): BlockParts =>
 
 const same = (index: number): number => index
 
-/** The values of a block, from those of the layer's weights. */
-export const gathered = (parts: BlockParts, weights: ReadonlyArray<Float32Array>): Float32Array => {
-  const pieces = parts.map(({ from = same, weight }) => {
-    const values = weights[weight]!
-    return Float32Array.from(values, (_, j) => values[from(j)]!)
-  })
-  const block = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0))
+/** One array after the other. */
+export const joined = (pieces: ReadonlyArray<Float32Array>): Float32Array => {
+  const whole = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const piece of pieces) {
-    block.set(piece, at)
+    whole.set(piece, at)
     at += piece.length
   }
-  return block
+  return whole
 }
+
+/** The values of a block, from those of the layer's weights. */
+export const gathered = (parts: BlockParts, weights: ReadonlyArray<Float32Array>): Float32Array =>
+  joined(
+    parts.map(({ from, weight }) => {
+      const values = weights[weight]!
+      return from === undefined ? values : values.map((_, j) => values[from(j)]!)
+    })
+  )
 
 /** Writes the values of a block to where they lie in the layer's weights. */
 export const scatter = (
