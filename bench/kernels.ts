@@ -34,7 +34,7 @@ const jobsOf = (name: string, kernels: Kernels): Jobs => {
   const n = 512
   const [x, out] = [filled(new Float32Array(n * n)), new Float32Array(n * n)]
   const [x64, out64] = [filled(new Float64Array(n * n)), new Float64Array(n * n)]
-  const [tall, gram] = [filled(new Float32Array(2048 * 1024)), new Float32Array(1024 * 1024)]
+  const [tall, gram] = [filled(new Float32Array(2048 * 1500)), new Float32Array(1500 * 1500)]
   const [large, small, values] = [definite(kernels, 1500), definite(kernels, 500), new Float64Array(500)]
   const [a, v] = [large.slice(), small.slice()]
   const cube = { m: n, n, k: n }
@@ -47,9 +47,9 @@ const jobsOf = (name: string, kernels: Kernels): Jobs => {
       kernels.gemm({ ...cube, a: x, b: x, transposeB: true, out })
     ),
     [`4 x 512^3, float64, ${name}`]: times(4, () => kernels.gemm({ ...cube, a: x64, b: x64, out: out64 })),
-    [`x^T x of 2048 x 1024, product, ${name}`]: () =>
-      kernels.gemm({ m: 1024, n: 1024, k: 2048, a: tall, transposeA: true, b: tall, out: gram }),
-    [`x^T x of 2048 x 1024, syrk, ${name}`]: () => kernels.syrk({ rows: 2048, n: 1024, a: tall, out: gram }),
+    [`x^T x of 2048 x 1500, product, ${name}`]: () =>
+      kernels.gemm({ m: 1500, n: 1500, k: 2048, a: tall, transposeA: true, b: tall, out: gram }),
+    [`x^T x of 2048 x 1500, syrk, ${name}`]: () => kernels.syrk({ rows: 2048, n: 1500, a: tall, out: gram }),
     [`Cholesky of 1500, ${name}`]: () => {
       a.set(large)
       kernels.cholesky({ n: 1500, a })

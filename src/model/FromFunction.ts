@@ -105,8 +105,8 @@ interface Decoded extends Own {
  * 4 P <= N, for each example and output too.
  *
  * *Throws*: `InvalidArgument`, `ShapeMismatch`, `NonFinite` for options that are none. *Fails* where it is used: `ShapeMismatch` where f gives
- * no float32 tensor `[N, C]`, `InvalidArgument` where it mixes examples, `TensorFailure` for what f throws and for an operation without
- * gradient, `NonFinite`.
+ * no float32 tensor `[N, C]`, `InvalidArgument` where it is differentiated and mixes examples (the first and the last of a block are held to
+ * what they are alone), `TensorFailure` for what f throws and for an operation without gradient, `NonFinite`.
  *
  * @example
  * ```ts
