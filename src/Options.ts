@@ -105,6 +105,10 @@ export const attempt =
 
 /** Index of the first NaN or infinity, or -1. */
 export const firstNonFinite = (values: ArrayLike<number>): number => {
+  // x - x is 0 for a number, else NaN: one pass without a branch says whether there is anything to look for.
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]! - values[i]!
+  if (sum === 0) return -1
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i
   return -1
 }

@@ -258,7 +258,7 @@ describe("files that say more or less", () => {
   it("what cannot be compared at all is one line that names the file, beside the tables of the others", async () => {
     const text = readFileSync(base, "utf8")
     const pooled = (json: Damaged): void => {
-      json.architecture.splice(1, 0, "MaxPool2d(kernel_size=2, stride=2, padding=0)")
+      json.architecture.splice(1, 0, "AdaptiveAvgPool2d(output_size=(2, 2))")
     }
     const unusable: ReadonlyArray<readonly [file: string, reason: RegExp]> = [
       [join(folder, "missing.json"), /cannot be read/],
@@ -266,7 +266,7 @@ describe("files that say more or less", () => {
       [written("nan", text.replace(/"regul":\s*[^,}]+/, '"regul": NaN')), /not JSON/],
       [written("empty", "{}"), /"head" is missing/],
       [damaged("head", base, (json) => (json.head = "poisson")), /"head" is wrong/],
-      [damaged("pool", base, pooled), /MaxPool2d.*not known/],
+      [damaged("pool", base, pooled), /AdaptiveAvgPool2d.*not known/],
       [damaged("theta", base, (json) => json.theta.pop()), /theta has 30 numbers where 31 are due/],
       [damaged("x", base, (json) => json.x.pop()), /inputs of shape/],
       [

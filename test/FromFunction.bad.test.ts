@@ -421,6 +421,24 @@ describe("what is no error", () => {
     expect(Array.from(Fisher.diagonal(part))).not.toEqual(Array.from(Fisher.diagonal(whole).subarray(0, 3)))
   })
 
+  it("rows by tf.gather, whose gradient tfjs has on cpu alone: wasm fails with TensorFailure that says so; control: cpu has its Fisher", async () => {
+    const table = { ...options, features: 1, parameters: { e: [5, 3] } } as const
+    const lookup = Conditional.fromFunction(
+      { ...table, f: ({ e }, x) => tf.gather(e, x.toInt().reshape([-1])) },
+      likelihood
+    )
+    const source = DataSource.fromArrays({ x: [[0], [3], [3], [1]] })
+    const of = (device: (typeof devices)["cpu" | "wasm"]) =>
+      given({ source, device })(
+        Fisher.estimate(lookup, Conditional.init(lookup, { seed: 0 }), Structure.diagonal)
+      )
+    const error = await run(Effect.flip(of(Device.wasm)))
+    expect(error).toMatchObject({ _tag: "TensorFailure" })
+    expect((error as Error).message).toContain("Device.cpu")
+    const shares = [1 / 4, 1 / 4, 0, 1 / 2, 0].flatMap((share) => [share, share, share])
+    expect(Array.from(Fisher.diagonal(await run(of(Device.cpu))))).toEqual(shares)
+  })
+
   it("first values: those given, and else normal numbers of the seed; control: another seed", () => {
     const own = Conditional.fromFunction({ ...options, initial: { b: [1, 2, 3] } }, likelihood)
     const first = (seed: number) => Array.from(Conditional.init(own, { seed }).values)

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs"
 import { Effect } from "effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { Conditional, Likelihood } from "../src/index.ts"
+import { Conditional, Likelihood, Params } from "../src/index.ts"
 import { fails } from "./support/refusals.ts"
 import { wrong } from "./support/small.ts"
 import { checkEveryKernel } from "./support/tensors.ts"
@@ -102,6 +102,111 @@ describe("models that cannot be read", () => {
     await Effect.runPromise(write(params))
     model.dispose()
     expect((await Effect.runPromise(Effect.flip(write(params))))._tag).toBe("InvalidArgument")
+  })
+})
+
+describe("parameters of another network", () => {
+  for (const frozen of [[], ["held"]]) {
+    it(`are not written with ${frozen.length} frozen layers, and the weights stay; control: its own are`, async () => {
+      const of = (activation: "tanh" | "relu") =>
+        sequential(l.dense({ inputShape: [4], units: 3, activation }), l.dense({ units: 2, name: "held" }))
+      const [model, other] = [of("tanh"), of("relu")]
+      const weights = () => model.getWeights().map((weight) => Array.from(weight.dataSync()))
+      const before = weights()
+      const { params, write } = await run(model, frozen)
+      const error = await Effect.runPromise(Effect.flip(write((await run(other, frozen)).params)))
+      expect(error._tag).toBe("ShapeMismatch")
+      expect(weights()).toEqual(before)
+      const moved = params.values.map((value) => value + 1)
+      await Effect.runPromise(write(Params.make(params.space, moved)))
+      expect(weights()).not.toEqual(before)
+    })
+  }
+})
+
+describe("what has no counterpart", () => {
+  const importOf = (model: tf.LayersModel, frozen?: ReadonlyArray<string>) =>
+    Effect.runPromise(
+      Effect.flip(
+        Conditional.fromLayersModel(model, Likelihood.gaussian({ variance: 1 }), frozen ? { frozen } : {})
+      )
+    )
+  const first = (units = 3) => l.dense({ inputShape: [4], units })
+
+  const refused: ReadonlyArray<readonly [string, () => tf.LayersModel, string, string]> = [
+    [
+      "a recurrent layer",
+      () => sequential(l.lstm({ inputShape: [3, 2], units: 2, name: "memory" }), l.dense({ units: 1 })),
+      "UnsupportedLayer",
+      "memory is a LSTM"
+    ],
+    [
+      "a parametric relu",
+      () => sequential(first(), l.prelu({ name: "slopes" })),
+      "UnsupportedLayer",
+      "slopes"
+    ],
+    [
+      "an activation that is not known",
+      () => sequential(l.dense({ inputShape: [4], units: 2, activation: "hardSigmoid", name: "hard" })),
+      "UnsupportedLayer",
+      "hard is a Dense with the activation"
+    ],
+    [
+      "channels first",
+      () =>
+        sequential(
+          l.conv2d({
+            inputShape: [2, 5, 5],
+            filters: 2,
+            kernelSize: 2,
+            dataFormat: "channelsFirst",
+            name: "turned"
+          })
+        ),
+      "UnsupportedLayer",
+      "turned"
+    ],
+    [
+      "masked zeros",
+      () =>
+        sequential(
+          l.embedding({ inputDim: 3, outputDim: 2, inputLength: 4, maskZero: true, name: "tokens" })
+        ),
+      "UnsupportedLayer",
+      "tokens"
+    ],
+    [
+      "open sizes",
+      () => sequential(l.conv2d({ inputShape: [null, 5, 1] as never, filters: 1, kernelSize: 2 })),
+      "UnsupportedLayer",
+      "leaves a size open"
+    ],
+    ["no input yet", () => tf.sequential(), "ShapeMismatch", "inputShape"],
+    [
+      "two outputs",
+      () => {
+        const x = tf.input({ shape: [4] })
+        const outputs = [1, 2].map((units) => l.dense({ units }).apply(x) as tf.SymbolicTensor)
+        return tf.model({ inputs: x, outputs })
+      },
+      "ShapeMismatch",
+      "2 outputs"
+    ],
+    ["no parameter", () => sequential(l.flatten({ inputShape: [2, 2] })), "ShapeMismatch", "no parameters"]
+  ]
+  for (const [name, make, tag, said] of refused) {
+    it(`${name} is refused with ${tag}, which says "${said}"`, async () => {
+      const error = await importOf(make())
+      expect(error._tag).toBe(tag)
+      expect(error.message).toContain(said)
+    })
+  }
+
+  it("a name in frozen that no layer has is refused, with those that there are", async () => {
+    const error = await importOf(sequential(l.dense({ inputShape: [4], units: 2, name: "only" })), ["other"])
+    expect(error._tag).toBe("InvalidArgument")
+    expect(error.message).toContain("only")
   })
 })
 

@@ -11,7 +11,6 @@ import {
   Conditional,
   Damping,
   DataSource,
-  Device,
   Fisher,
   Likelihood,
   Params,
@@ -21,47 +20,7 @@ import {
   Training
 } from "../src/index.ts"
 import { generator } from "./oracle/random.ts"
-
-const runs = <A, E>(program: Effect.Effect<A, E, Device>): Promise<A> =>
-  Effect.runPromise(program.pipe(Effect.provide(Device.wasm)))
-
-/** The largest difference, and for controls the same with something wrong. */
-const gap = (ours: ArrayLike<number>, due: ArrayLike<number>): number => {
-  expect(ours.length).toBe(due.length)
-  let most = 0
-  for (let i = 0; i < due.length; i++) {
-    const difference = Math.abs(ours[i]! - due[i]!)
-    most = Number.isFinite(difference) ? Math.max(most, difference) : Number.POSITIVE_INFINITY
-  }
-  return most
-}
-
-/** Weights that are no round numbers and no zeros: biases, scales and statistics too. */
-const randomise = (model: tf.LayersModel, seed: number): void => {
-  const random = generator(seed)
-  for (const layer of model.layers) {
-    const weights = layer.getWeights().map((weight, i) => {
-      const values = random.normals(weight.size).map((value) => 0.3 * value)
-      const variance = layer.getClassName() === "BatchNormalization" && i === layer.getWeights().length - 1
-      return tf.tensor(
-        Float32Array.from(values, (value) => (variance ? 0.5 + Math.abs(value) : value)),
-        weight.shape
-      )
-    })
-    layer.setWeights(weights)
-    tf.dispose(weights)
-  }
-}
-
-const input = (model: tf.LayersModel, examples: number, ids?: number) => {
-  const shape = model.inputs[0]!.shape.slice(1) as Array<number>
-  const size = shape.reduce((product, side) => product * side, 1)
-  const values = generator(5).normals(examples * size)
-  const x = Float32Array.from(values, (value) =>
-    ids === undefined ? value : Math.min(ids - 1, Math.floor(Math.abs(value) * ids))
-  )
-  return { x, size, tensor: () => tf.tensor(x, [examples, ...shape]) }
-}
+import { enlarged, gap, input, randomise, runs } from "./support/layersModels.ts"
 
 beforeAll(() => tf.setBackend("cpu"))
 afterAll(() => tf.disposeVariables())
@@ -79,6 +38,7 @@ const bothOutputs = async (model: tf.LayersModel, ids?: number) => {
 }
 
 const l = tf.layers
+
 const models: Readonly<Record<string, { readonly make: () => tf.LayersModel; readonly ids?: number }>> = {
   "two convolutions and dense layers": {
     make: () =>
@@ -165,6 +125,7 @@ const models: Readonly<Record<string, { readonly make: () => tf.LayersModel; rea
         ]
       })
   },
+  "images enlarged, padded and cropped": { make: enlarged },
   "separable convolutions of several kernels a channel": {
     make: () =>
       tf.sequential({
@@ -213,40 +174,6 @@ describe("a model of tfjs as a conditional", () => {
       expect(gap(wrong, due)).toBeGreaterThan(1e-5)
     })
   }
-})
-
-describe("a model of a last softmax that is applied twice", () => {
-  it("is the model to 1e-6 where the last one is the likelihood's; control: both left out", async () => {
-    const inner = () =>
-      tf.sequential({ layers: [l.dense({ inputShape: [4], units: 4, activation: "softmax" })] })
-    const x = tf.input({ shape: [4] })
-    const once = inner()
-    const model = tf.model({
-      inputs: x,
-      outputs: once.apply(once.apply(x) as tf.SymbolicTensor) as tf.SymbolicTensor
-    })
-    randomise(once, 4)
-    const given = input(model, 5)
-    const due = tf.tidy(() => (model.predict(given.tensor()) as tf.Tensor).dataSync<"float32">().slice())
-    const { conditional, params } = await Effect.runPromise(
-      Conditional.fromLayersModel(model, Likelihood.categorical)
-    )
-    const z = await runs(Conditional.predict(conditional, params, { data: given.x, shape: [5, 4] }))
-    const softmax = (values: Float32Array) =>
-      tf.tidy(() =>
-        tf
-          .softmax(tf.tensor(values, [5, 4]))
-          .dataSync<"float32">()
-          .slice()
-      )
-    expect(gap(softmax(z), due)).toBeLessThan(1e-6)
-    const [kernel, bias] = once.getWeights()
-    const linear = tf.tidy(() => {
-      const twice = (a: tf.Tensor) => tf.add(tf.matMul(a as tf.Tensor2D, kernel as tf.Tensor2D), bias!)
-      return twice(twice(given.tensor())).dataSync<"float32">().slice()
-    })
-    expect(gap(softmax(linear), due)).toBeGreaterThan(1e-2)
-  })
 })
 
 /** The gradient of mean_n -log softmax(z_n)[y_n], weight by weight, by tfjs. */
@@ -426,90 +353,6 @@ describe("a model made and trained by tfjs on MNIST", () => {
 
 describe("what has no counterpart", () => {
   const sequential = (...layers: ReadonlyArray<tf.layers.Layer>) => tf.sequential({ layers: [...layers] })
-  const importOf = (model: tf.LayersModel, frozen?: ReadonlyArray<string>) =>
-    Effect.runPromise(
-      Effect.flip(
-        Conditional.fromLayersModel(model, Likelihood.gaussian({ variance: 1 }), frozen ? { frozen } : {})
-      )
-    )
-  const first = (units = 3) => l.dense({ inputShape: [4], units })
-
-  const refused: ReadonlyArray<readonly [string, () => tf.LayersModel, string, string]> = [
-    [
-      "a recurrent layer",
-      () => sequential(l.lstm({ inputShape: [3, 2], units: 2, name: "memory" }), l.dense({ units: 1 })),
-      "UnsupportedLayer",
-      "memory is a LSTM"
-    ],
-    [
-      "a parametric relu",
-      () => sequential(first(), l.prelu({ name: "slopes" })),
-      "UnsupportedLayer",
-      "slopes"
-    ],
-    [
-      "an activation that is not known",
-      () => sequential(l.dense({ inputShape: [4], units: 2, activation: "hardSigmoid", name: "hard" })),
-      "UnsupportedLayer",
-      "hard is a Dense with the activation"
-    ],
-    [
-      "channels first",
-      () =>
-        sequential(
-          l.conv2d({
-            inputShape: [2, 5, 5],
-            filters: 2,
-            kernelSize: 2,
-            dataFormat: "channelsFirst",
-            name: "turned"
-          })
-        ),
-      "UnsupportedLayer",
-      "turned"
-    ],
-    [
-      "masked zeros",
-      () =>
-        sequential(
-          l.embedding({ inputDim: 3, outputDim: 2, inputLength: 4, maskZero: true, name: "tokens" })
-        ),
-      "UnsupportedLayer",
-      "tokens"
-    ],
-    [
-      "open sizes",
-      () => sequential(l.conv2d({ inputShape: [null, 5, 1] as never, filters: 1, kernelSize: 2 })),
-      "UnsupportedLayer",
-      "leaves a size open"
-    ],
-    ["no input yet", () => tf.sequential(), "ShapeMismatch", "inputShape"],
-    [
-      "two outputs",
-      () => {
-        const x = tf.input({ shape: [4] })
-        const outputs = [1, 2].map((units) => l.dense({ units }).apply(x) as tf.SymbolicTensor)
-        return tf.model({ inputs: x, outputs })
-      },
-      "ShapeMismatch",
-      "2 outputs"
-    ],
-    ["no parameter", () => sequential(l.flatten({ inputShape: [2, 2] })), "ShapeMismatch", "no parameters"]
-  ]
-  for (const [name, make, tag, said] of refused) {
-    it(`${name} is refused with ${tag}, which says "${said}"`, async () => {
-      const error = await importOf(make())
-      expect(error._tag).toBe(tag)
-      expect(error.message).toContain(said)
-    })
-  }
-
-  it("a name in frozen that no layer has is refused, with those that there are", async () => {
-    const error = await importOf(sequential(l.dense({ inputShape: [4], units: 2, name: "only" })), ["other"])
-    expect(error._tag).toBe("InvalidArgument")
-    expect(error.message).toContain("only")
-  })
-
   const frozenModel = () => {
     const model = sequential(
       l.dense({ inputShape: [6], units: 6, activation: "tanh", name: "below" }),

@@ -23,6 +23,7 @@ import { type KerasLayer, shapeOf, sourceOf, unsupported } from "./layersModel/k
 import { opaque } from "./layersModel/opaque.ts"
 import { type BlockParts, gathered, joined, scatter } from "./layersModel/weights.ts"
 import * as Network from "./Network.ts"
+import { requireSame as requireSameSpace } from "./ParamSpace.ts"
 import * as Params from "./Params.ts"
 import { type Shape, shapeName } from "./Shape.ts"
 
@@ -107,11 +108,19 @@ const without = (
   readonly thaw: Thaw
 } =>
   fixed.length === 0
-    ? { conditional, params, thaw: (moved) => moved }
+    ? { conditional, params, thaw: sameAs(params) }
     : (freeze(conditional, params, { blocks: fixed }) as unknown as ReturnType<typeof without>)
 
-/** All parameters, from those that are not frozen. */
+/** All parameters, from those that are not frozen. *Throws* `ShapeMismatch` for those of another network. */
 type Thaw = (params: Params.Params<string>) => Params.Params<string>
+
+/** Where none are frozen. */
+const sameAs =
+  ({ space }: Params.Params<string>): Thaw =>
+  (moved) => {
+    requireSameSpace("vector of parameters", space, moved.space)
+    return moved
+  }
 
 const written = Effect.fnUntraced(function* (
   origins: ReadonlyArray<Origin>,

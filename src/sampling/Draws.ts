@@ -48,7 +48,8 @@ export const { $match: match, Cotangents, Labels } = Data.taggedEnum<Draws>()
  * stay as they are; so do draws that are malformed, which `cotangents` refuses. *Cost*: K N labelSize.
  */
 export const collapse = (draws: Draws, { batch: { examples }, likelihood, size }: Outputs): Draws => {
-  if (draws._tag !== "Labels" || likelihood.support(size) === Number.POSITIVE_INFINITY) return draws
+  if (draws._tag !== "Labels" || draws.columns === 1 || likelihood.support(size) === Number.POSITIVE_INFINITY)
+    return draws
   const { columns, labels, weights } = draws
   const labelSize = likelihood.labelSize(size)
   const rows = columns * examples
@@ -124,19 +125,20 @@ const scores = (
   const labelSize = likelihood.labelSize(size)
   const labelOf = (row: number) => labels.subarray(row * labelSize, (row + 1) * labelSize)
   // A column that an example does not use has weight 0, and whatever label.
-  const used = Array.from({ length: rows }, (_, row) => row).filter((row) => weights[row]! > 0)
+  const used = usedRows(weights)
   for (const row of used) {
     const n = row % examples
     const wrong = likelihood.invalid(labelOf(row), size, indices[n]!, outputs.observed(n))
     if (wrong !== undefined) return Result.fail(wrong)
   }
   return attempt<ShapeMismatch | TensorFailure>()(() => {
-    const together = likelihood.many && scoresTogether(outputs, likelihood.many, used, labelOf)
+    const together = likelihood.many && scoresTogether(outputs, likelihood.many, used, labels)
     const out = new Float32Array(rows * size)
-    for (const [i, row] of used.entries()) {
+    for (let i = 0; i < used.length; i++) {
+      const row = used[i]!
       const n = row % examples
-      const score = together?.subarray(i * size, (i + 1) * size) ?? distribution(n).score(labelOf(row))
       const scale = Math.sqrt(weights[row]!)
+      const score = together?.subarray(i * size, (i + 1) * size) ?? distribution(n).score(labelOf(row))
       const own = counted(score, n)
       for (let c = 0; c < size; c++) out[row * size + c] = scale * own[c]!
     }
@@ -144,21 +146,30 @@ const scores = (
   })
 }
 
+/** The rows whose weight is over 0. */
+const usedRows = (weights: Float64Array): Int32Array => {
+  const rows = new Int32Array(weights.length)
+  let used = 0
+  for (let row = 0; row < weights.length; row++) if (weights[row]! > 0) rows[used++] = row
+  return rows.subarray(0, used)
+}
+
 /** The scores of these rows in one call of a likelihood that takes many. */
 const scoresTogether = (
   { batch: { examples }, likelihood, size, z }: Outputs,
   many: Many,
-  rows: ReadonlyArray<number>,
-  labelOf: (row: number) => Float64Array
+  rows: Int32Array,
+  labels: Float64Array
 ): Float64Array => {
   if (rows.length === 0) return new Float64Array(0)
   const labelSize = likelihood.labelSize(size)
   const y = new Float64Array(rows.length * labelSize)
   const at = new Float64Array(rows.length * size)
-  for (const [i, row] of rows.entries()) {
-    const n = row % examples
-    y.set(labelOf(row), i * labelSize)
-    at.set(z.subarray(n * size, (n + 1) * size), i * size)
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!
+    const from = (row % examples) * size
+    for (let j = 0; j < labelSize; j++) y[i * labelSize + j] = labels[row * labelSize + j]!
+    for (let c = 0; c < size; c++) at[i * size + c] = z[from + c]!
   }
   return many.scores({ rows: rows.length, y, z: at })
 }

@@ -187,7 +187,7 @@ const differentiated = <A>({ name }: Own, run: () => A): A => {
     return run()
   } catch (cause) {
     if (cause instanceof ShapeMismatch || cause instanceof TensorFailure) throw cause
-    const message = `The function ${name} cannot be differentiated: ${textOf(cause)}. Use operations that have a gradient on this device.`
+    const message = `The function ${name} cannot be differentiated: ${textOf(cause)}. Use operations that have a gradient on this device; on Device.cpu more have one.`
     throw new TensorFailure({ stage: `gradient of function ${name}`, cause, message })
   }
 }

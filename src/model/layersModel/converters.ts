@@ -5,6 +5,7 @@ import * as Layers from "../layers/registry.ts"
 import { formOf, type Image, type Shape, shapeName } from "../Shape.ts"
 import { activationNamed } from "./activations.ts"
 import { type Config, type KerasLayer, unsupported } from "./keras.ts"
+import { type Shown, showing } from "./pixels.ts"
 import { type BlockParts, inOrder } from "./weights.ts"
 
 /** A layer in its place. */
@@ -203,6 +204,28 @@ const pooled1d = ({ config }: Given) => ({
   padding: config["padding"] as "valid" | "same"
 })
 
+const upSampling2d: Converter = (given) => {
+  channelsLast(given)
+  const { config, layer, output } = given
+  const { interpolation = "nearest" } = config
+  if (interpolation !== "nearest") throw unsupported(layer, `with the interpolation ${String(interpolation)}`)
+  const [down, across] = config["size"] as Two
+  const shown: Shown = (row, column) => [Math.floor(row / down), Math.floor(column / across)]
+  return plain(showing(`upSampling2d(${down}x${across})`, output as Image, shown))
+}
+
+/** Zeros around an image, or its rim cut off: how far its first pixel is moved. The sizes are those of the output. */
+const moved =
+  (word: string, option: string, sign: 1 | -1): Converter =>
+  (given) => {
+    channelsLast(given)
+    const { config, output } = given
+    const ends = config[option] as readonly [Two, Two]
+    const name = `${word}(${ends.map((side) => side.join(":")).join("x")})`
+    const [[top], [left]] = ends
+    return plain(showing(name, output as Image, (row, column) => [row - sign * top, column - sign * left]))
+  }
+
 const activation: Converter = ({ config, layer }) => {
   const layers = activationNamed(config["activation"])
   if (layers === undefined) throw unsupported(layer, `with the activation ${String(config["activation"])}`)
@@ -256,6 +279,7 @@ const converters: Readonly<Record<string, Converter>> = {
   Conv1D: conv1d,
   Conv2D: conv2d,
   Conv2DTranspose: conv2dTranspose,
+  Cropping2D: moved("cropping2d", "cropping", -1),
   Dense: dense,
   DepthwiseConv2D: depthwiseConv2d,
   Dropout: nothing,
@@ -287,7 +311,9 @@ const converters: Readonly<Record<string, Converter>> = {
   SeparableConv2D: separableConv2d,
   Softmax: softmax,
   SpatialDropout1D: nothing,
-  TimeDistributed: timeDistributed
+  TimeDistributed: timeDistributed,
+  UpSampling2D: upSampling2d,
+  ZeroPadding2D: moved("zeroPadding2d", "padding", 1)
 }
 
 /** What a layer's own option adds to it: TimeDistributed's is that of the layer inside. */

@@ -8,7 +8,8 @@ import { InvalidLabel, ShapeMismatch } from "../../Errors.ts"
 import { ClassWeight, decodeOrThrow } from "../../Options.ts"
 import { categorical as drawCategorical } from "../../random/Distributions.ts"
 import { divergenceTerm } from "../../random/SpecialFunctions.ts"
-import { logSoftmax } from "../internal/softmax.ts"
+import { zeros } from "../internal/slab.ts"
+import { logSoftmax, softmaxes } from "../internal/softmax.ts"
 import { weighted } from "../internal/weighted.ts"
 import type { Distribution, Likelihood } from "../Likelihood.ts"
 
@@ -44,12 +45,19 @@ const multinomialFactor = (p: Float64Array): Float64Array => {
 }
 
 const at = (z: ArrayLike<number>): Distribution => {
-  const logP = logSoftmax(z)
-  const p = logP.map(Math.exp)
+  const { logP, p } = softmaxes(z)
   return {
     logProbability: (y) => logP[y[0]!]!,
-    score: (y) => p.map((pc, c) => (c === y[0] ? complement(p, c) : -pc)),
-    sample: (uniform) => Float64Array.of(drawCategorical(uniform(), p)),
+    score: (y) => {
+      const score = zeros(p.length)
+      for (let c = 0; c < p.length; c++) score[c] = c === y[0] ? complement(p, c) : -p[c]!
+      return score
+    },
+    sample: (uniform) => {
+      const y = zeros(1)
+      y[0] = drawCategorical(uniform(), p)
+      return y
+    },
     fisher: () => {
       const classes = p.length
       const lambda = new Float64Array(classes * classes)

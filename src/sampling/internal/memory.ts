@@ -79,10 +79,8 @@ export const inMemory = (name: string, data: Examples, options: OrderOptions) =>
             Stream.rechunk(1),
             Stream.map((b) => {
               const from = b * batchSize
-              const rows = Float64Array.from(
-                { length: Math.min(batchSize, data.examples - from) },
-                (_, i) => order?.[from + i] ?? from + i
-              )
+              const rows = new Float64Array(Math.min(batchSize, data.examples - from))
+              for (let i = 0; i < rows.length; i++) rows[i] = order?.[from + i] ?? from + i
               return selectRows(data, rows, 0)
             })
           )

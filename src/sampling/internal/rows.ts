@@ -7,6 +7,10 @@ const gather = (
   width: number,
   scale: number
 ): Float32Array => {
+  if (source instanceof Float32Array && scale === 1 && oneAfterAnother(rows)) {
+    const from = (rows[0] ?? 0) * width
+    return source.subarray(from, from + rows.length * width)
+  }
   const out = new Float32Array(rows.length * width)
   for (let n = 0; n < rows.length; n++) {
     const from = rows[n]! * width
@@ -17,7 +21,12 @@ const gather = (
   return out
 }
 
-/** The batch of these rows; row r is example `first + r` of the data. */
+const oneAfterAnother = (rows: Float64Array): boolean => {
+  for (let n = 1; n < rows.length; n++) if (rows[n] !== rows[0]! + n) return false
+  return true
+}
+
+/** The batch of these rows; row r is example `first + r` of the data. Rows that follow one another are no copy, where nothing scales them. */
 export const selectRows = (data: Examples, rows: Float64Array, first: number): Batch => ({
   x: gather(data.x, rows, data.features, data.scale),
   examples: rows.length,
@@ -28,12 +37,35 @@ export const selectRows = (data: Examples, rows: Float64Array, first: number): B
     : { labels: { ...data.labels, values: gather(data.labels.values, rows, data.labels.labelSize, 1) } })
 })
 
-/** Batches below each other as one. */
+/** The one array that the parts are neighbours in, if they are. */
+const joined = (parts: ReadonlyArray<Float32Array>): Float32Array | undefined => {
+  const { buffer, byteOffset } = parts[0]!
+  let length = 0
+  for (const part of parts) {
+    if (part.buffer !== buffer || part.byteOffset !== byteOffset + 4 * length) return undefined
+    length += part.length
+  }
+  return new Float32Array(buffer, byteOffset, length)
+}
+
+const joinedIndices = (batches: ReadonlyArray<Batch>, examples: number): Float64Array => {
+  const out = new Float64Array(examples)
+  let at = 0
+  for (const { indices } of batches) {
+    out.set(indices, at)
+    at += indices.length
+  }
+  return out
+}
+
+/** Batches below each other as one; no copy of numbers that lie so already. */
 export const concatenate = (batches: ReadonlyArray<Batch>): Batch => {
   const [first] = batches
   if (batches.length === 1) return first!
   const flat = (part: (batch: Batch) => Float32Array): Float32Array => {
     const parts = batches.map(part)
+    const whole = joined(parts)
+    if (whole !== undefined) return whole
     const out = new Float32Array(parts.reduce((sum, values) => sum + values.length, 0))
     let at = 0
     for (const values of parts) {
@@ -46,11 +78,12 @@ export const concatenate = (batches: ReadonlyArray<Batch>): Batch => {
     labelSize: first!.labels.labelSize,
     values: flat((batch) => batch.labels!.values)
   }
+  const examples = batches.reduce((sum, batch) => sum + batch.examples, 0)
   return {
     x: flat((batch) => batch.x),
-    examples: batches.reduce((sum, batch) => sum + batch.examples, 0),
+    examples,
     features: first!.features,
-    indices: Float64Array.from(batches.flatMap((batch) => Array.from(batch.indices))),
+    indices: joinedIndices(batches, examples),
     ...(labels === undefined ? {} : { labels })
   }
 }
