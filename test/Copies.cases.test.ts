@@ -63,6 +63,7 @@ const programs: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
       1
     ),
   "gather of long rows": (x) => tf.gather(x.reshape([3, 40]), indices, 0),
+  "gather of rows of eights": (x) => tf.gather(x.reshape([5, 24]), [4, 0, 2, 2], 0),
   "gather of one number": (x) => tf.gather(x.flatten(), tf.scalar(17, "int32"), 0),
   "gather of nothing": (x) => tf.gather(x, tf.tensor1d([], "int32"), 1),
   "gather within batches": (x) => tf.gather(x, tf.tensor2d([[0], [3], [1]], [3, 1], "int32"), 1, 1),

@@ -234,7 +234,8 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
         space,
         weight,
         sums: moments.map((moment, i) => (moment._tag === "Rows" ? concatenated(rows[i]!) : sums[i]!)),
-        rests: moments.map((moment, i) => rests[i] ?? zeros(moment)),
+        // One part alone lacks nothing: zeros for it would be as many numbers as the sums.
+        rests: rests.length === 0 ? [] : moments.map((moment, i) => rests[i] ?? zeros(moment)),
         origin
       }
     }
@@ -348,8 +349,8 @@ export const finish = <S extends string, Op extends Operation>(
     )
   }
   const means = structure.moments(space).map((moment, i) => meanOf(moment, sums[i]!, weight))
-  for (const mean of means) {
-    const index = firstNonFinite(mean)
+  for (const { finite, mean } of means) {
+    const index = finite ? -1 : firstNonFinite(mean)
     if (index >= 0) {
       return Result.fail(
         new NonFinite({
@@ -361,12 +362,25 @@ export const finish = <S extends string, Op extends Operation>(
       )
     }
   }
-  return Result.succeed(make({ space, structure, examples: weight, means, kernels }))
+  return Result.succeed(
+    make({ space, structure, examples: weight, means: means.map(({ mean }) => mean), kernels })
+  )
 }
 
-const meanOf = (moment: Moment, sum: Float64Array, weight: number): Float32Array => {
+/** The mean, and whether all of it is finite: seen in the pass that writes it, as both are as fast as memory. */
+const meanOf = (
+  moment: Moment,
+  sum: Float64Array,
+  weight: number
+): { readonly mean: Float32Array; readonly finite: boolean } => {
   const divisor = moment._tag === "Rows" ? Math.sqrt(weight) : weight
   const mean = new Float32Array(sum.length)
-  for (let i = 0; i < mean.length; i++) mean[i] = sum[i]! / divisor
-  return mean
+  let nothing = 0
+  for (let i = 0; i < sum.length; i++) {
+    const value = Math.fround(sum[i]! / divisor)
+    mean[i] = value
+    // 0 for a number, else NaN.
+    nothing += value - value
+  }
+  return { mean, finite: nothing === 0 }
 }

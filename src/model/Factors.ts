@@ -21,14 +21,28 @@ export const Sharing = Data.taggedEnum<Sharing>()
 /** How many rows a product sums over at once where positions make them many: a float32 sum of more loses digits. */
 const rowsAtOnce = 2 ** 12
 
-/** x^T x of rows `part(x)`, for `[rows, .]`. */
-const moment = (x: tf.Tensor2D, part: (rows: tf.Tensor2D, from: number) => tf.Tensor2D): tf.Tensor2D => {
+/** The sum of `product` over parts of the rows of x. */
+const byParts = (x: tf.Tensor2D, product: (rows: tf.Tensor2D, from: number) => tf.Tensor2D): tf.Tensor2D => {
   const [rows, width] = x.shape
   return sumOf(Math.ceil(rows / rowsAtOnce), (i) => {
     const from = i * rowsAtOnce
-    const own = part(tf.slice(x, [from, 0], [Math.min(rowsAtOnce, rows - from), width]), from)
-    return tf.matMul(own, own, true, false)
+    return product(tf.slice(x, [from, 0], [Math.min(rowsAtOnce, rows - from), width]), from)
   })
+}
+
+/** x^T x of rows `part(x)`, for `[rows, .]`. */
+const moment = (x: tf.Tensor2D, part: (rows: tf.Tensor2D, from: number) => tf.Tensor2D): tf.Tensor2D =>
+  byParts(x, (rows, from) => gram(part(rows, from)))
+
+/** `sum abar abar^T` over all positions. The 1 of the bias gives a border of sums: a copy of the inputs with it would cost more than they. */
+const augmentedMoment = ({ block, input }: OuterScore): tf.Tensor2D => {
+  if (!block.bias) return byParts(input, gram)
+  const count = tf.fill([1, 1], input.shape[0]) as tf.Tensor2D
+  if (block.rows === 1) return count
+  const sums = byParts(input, (rows) => tf.matMul(tf.ones([1, rows.shape[0]]) as tf.Tensor2D, rows))
+  const above: tf.Tensor2D = tf.concat([byParts(input, gram), sums.reshape<tf.Tensor2D>([-1, 1])], 1)
+  const below: tf.Tensor2D = tf.concat([sums, count], 1)
+  return tf.concat([above, below])
 }
 
 const gram = (x: tf.Tensor2D): tf.Tensor2D => tf.matMul(x, x, true, false)
@@ -43,10 +57,7 @@ export const inputMoment = (score: OuterScore, sharing: Sharing = Sharing.Expand
   if (positions === 1 && mask === undefined) return gram(augmentedInput(score))
   if (sharing._tag === "Reduce") return gram(meanInput(score))
   if (mask === undefined) {
-    return tf.div(
-      moment(input, (rows) => augmentedInput({ ...score, input: rows })),
-      positions
-    )
+    return tf.div(augmentedMoment(score), positions)
   }
   const roots = tf.sqrt(shares(mask))
   return moment(input, (rows, from) =>

@@ -80,11 +80,24 @@ export const augmentedInput = ({ input, block }: OuterScore): tf.Tensor2D => {
 export const stackedCotangent = ({ cotangent }: OuterScore): tf.Tensor2D =>
   cotangent.reshape([cotangent.shape[0] * cotangent.shape[1], cotangent.shape[2]])
 
+/** `sum_k g`, `[N T, out]`. */
+const columnSum = (g: tf.Tensor): tf.Tensor2D =>
+  g.shape[0] === 1 ? g.reshape<tf.Tensor2D>([g.shape[1]!, g.shape[2]!]) : tf.sum<tf.Tensor2D>(g, 0)
+
+/** [a; 1]^T g: the 1 of the bias is a row of sums, and not a column more in a copy of a. */
+const withBias = ({ block }: OuterScore, a: tf.Tensor2D, g: tf.Tensor2D): tf.Tensor2D => {
+  if (!block.bias) return tf.matMul(a, g, true, false)
+  const sums: tf.Tensor2D = tf.matMul(tf.ones([1, g.shape[0]]) as tf.Tensor2D, g)
+  if (block.rows === 1) return sums
+  const product: tf.Tensor2D = tf.matMul(a, g, true, false)
+  return tf.concat([product, sums])
+}
+
 /** `sum_{k,n} gradient`, `[in(+1), out]`. Cost: one product. */
 export const summedGradient = (score: Score): tf.Tensor2D =>
   score._tag === "Written"
     ? tf.sum(score.gradient, [0, 1]).reshape([score.block.rows, score.block.columns])
-    : tf.matMul(augmentedInput(score), tf.sum(score.cotangent, 0), true, false)
+    : withBias(score, score.input, columnSum(score.cotangent))
 
 /** The columns `[from, to)` of the cotangents side by side, `[N T, (to - from) out]`. */
 const columnsAcross = ({ cotangent }: OuterScore, from: number, to: number): tf.Tensor2D => {
@@ -169,7 +182,7 @@ export const summedSquares = (score: Score): tf.Tensor2D => {
   const { rows, columns: out } = score.block
   if (score._tag === "Written") return tf.sum(tf.square(score.gradient), [0, 1]).reshape([rows, out])
   if (score.positions === 1) {
-    return tf.matMul(tf.square(augmentedInput(score)), tf.sum(tf.square(score.cotangent), 0), true, false)
+    return withBias(score, tf.square(score.input), columnSum(tf.square(score.cotangent)))
   }
   const columns = score.cotangent.shape[0]
   const examples = score.cotangent.shape[1] / score.positions

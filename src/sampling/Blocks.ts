@@ -127,7 +127,9 @@ export const mean = Effect.fnUntraced(function* <E, R>(
       (sum, { examples, values }) => {
         let at = 0
         for (const part of values) {
-          add(sum.values, part, at)
+          // Nothing is added to nothing.
+          if (sum.examples === 0) sum.values.set(part, at)
+          else add(sum.values, part, at)
           at += part.length
         }
         sum.examples += examples

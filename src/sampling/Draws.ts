@@ -126,9 +126,12 @@ const scores = (
   const labelOf = (row: number) => labels.subarray(row * labelSize, (row + 1) * labelSize)
   // A column that an example does not use has weight 0, and whatever label.
   const used = usedRows(weights)
+  // One array for the labels that are looked at: a view of each would cost more than the look.
+  const y = new Float64Array(labelSize)
   for (const row of used) {
     const n = row % examples
-    const wrong = likelihood.invalid(labelOf(row), size, indices[n]!, outputs.observed(n))
+    for (let j = 0; j < labelSize; j++) y[j] = labels[row * labelSize + j]!
+    const wrong = likelihood.invalid(y, size, indices[n]!, outputs.observed(n))
     if (wrong !== undefined) return Result.fail(wrong)
   }
   return attempt<ShapeMismatch | TensorFailure>()(() => {

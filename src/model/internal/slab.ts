@@ -4,14 +4,17 @@
  */
 
 /** How many numbers an array has that rows are cut from: what a row that is kept keeps alive. */
-const slabSize = 512
+const slabSize = 1024
+
+/** Up to this many numbers lie where the engine's small objects do, and cost no more than they. */
+const inline = 8
 
 let slab = new Float64Array(slabSize)
 let taken = 0
 
 /** `length` zeros that nobody else has, as `new Float64Array(length)`. */
 export const zeros = (length: number): Float64Array => {
-  if (length > slabSize / 8) return new Float64Array(length)
+  if (length <= inline || length > slabSize / 8) return new Float64Array(length)
   if (taken + length > slabSize) {
     slab = new Float64Array(slabSize)
     taken = 0

@@ -30,9 +30,9 @@ const complement = (p: Float64Array, k: number): number => {
  */
 const multinomialFactor = (p: Float64Array): Float64Array => {
   const classes = p.length
-  const rest = new Float64Array(classes)
+  const rest = zeros(classes)
   for (let c = classes - 2; c >= 0; c--) rest[c] = rest[c + 1]! + p[c + 1]!
-  const factor = new Float64Array((classes - 1) * classes)
+  const factor = zeros((classes - 1) * classes)
   for (let k = 0; k < classes - 1; k++) {
     const after = rest[k]!
     const before = after + p[k]!

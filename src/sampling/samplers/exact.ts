@@ -45,7 +45,8 @@ const factorColumns = ({ batch: { examples }, distribution, size }: ClosedOutput
     let k = 0
     for (const { factor, output, outputs } of parts) {
       for (let from = 0; from < factor.length; from += outputs, k++) {
-        cotangents.set(factor.subarray(from, from + outputs), (k * examples + n) * size + output)
+        const to = (k * examples + n) * size + output
+        for (let c = 0; c < outputs; c++) cotangents[to + c] = factor[from + c]!
       }
     }
   }

@@ -47,6 +47,43 @@ const move = (bits: Bits, from: number, to: number, length: number): void => {
 /** A kernel that declines with `undefined` what is left to tfjs's own. */
 type Attempt = (p: Parameters<tf.KernelFunc>[0], heap: Heap) => tf.TensorInfo | undefined
 
+/** From this many numbers on a call moves them faster than `gatherShort`. */
+const longRun = 33
+
+/** Runs that a loop moves faster than calls: arrays of one type each, so that the engine compiles it for these. */
+const gatherShort = (
+  bits: Int32Array,
+  wanted: Int32Array,
+  first: number,
+  last: number,
+  start: number,
+  to: number,
+  run: number
+): void => {
+  let end = to
+  if (run === 1) {
+    for (let i = first; i < last; i++) bits[end++] = bits[start + wanted[i]!]!
+    return
+  }
+  // Eight at a time take half the time of one at a time.
+  const eights = run - (run % 8)
+  for (let i = first; i < last; i++) {
+    let from = start + wanted[i]! * run
+    const stop = from + eights
+    for (; from < stop; from += 8, end += 8) {
+      bits[end] = bits[from]!
+      bits[end + 1] = bits[from + 1]!
+      bits[end + 2] = bits[from + 2]!
+      bits[end + 3] = bits[from + 3]!
+      bits[end + 4] = bits[from + 4]!
+      bits[end + 5] = bits[from + 5]!
+      bits[end + 6] = bits[from + 6]!
+      bits[end + 7] = bits[from + 7]!
+    }
+    for (let j = eights; j < run; j++) bits[end++] = bits[from++]!
+  }
+}
+
 const gather: Attempt = ({ attrs, inputs }, heap) => {
   const { indices, x } = inputs as { readonly x: tf.TensorInfo; readonly indices: tf.TensorInfo }
   if (!isNumeric(x) || product(x.shape) === 0) return undefined
@@ -67,8 +104,9 @@ const gather: Attempt = ({ attrs, inputs }, heap) => {
   for (let row = 0; row < batchSize * outerSize; row++) {
     const start = from + row * dimSize * sliceSize
     const first = Math.floor(row / outerSize) * each
-    if (sliceSize === 1) {
-      for (let i = first; i < first + each; i++) bits[end++] = bits[start + wanted[i]!]!
+    if (bits instanceof Int32Array && wanted instanceof Int32Array && sliceSize < longRun) {
+      gatherShort(bits, wanted, first, first + each, start, end, sliceSize)
+      end += each * sliceSize
       continue
     }
     for (let i = first; i < first + each; i++, end += sliceSize) {
