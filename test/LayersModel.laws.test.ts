@@ -97,3 +97,33 @@ describe("a model of a last softmax that is applied twice", () => {
     expect(gap(softmax(linear), due)).toBeGreaterThan(1e-2)
   })
 })
+
+describe("a last activation", () => {
+  const { bernoulli, categorical, categoricalWith, gaussian, positions } = Likelihood
+  const ownName = Likelihood.fromLogDensity({
+    name: "categorical by name alone",
+    labelSize: 1,
+    logDensity: (y, z) => -((y[0]! - z[0]!) ** 2) / 2,
+    score: (y, z) => [y[0]! - z[0]!, 0, 0],
+    sample: (z) => [z[0]!]
+  })
+  const cases = [
+    ["softmax", categorical, true],
+    ["softmax", categoricalWith({ classWeights: [1, 2, 3] }), true],
+    ["softmax", positions(categorical, { outputs: 3, ignored: -1 }), true],
+    ["sigmoid", bernoulli, true],
+    ["sigmoid", categorical, false],
+    ["softmax", bernoulli, false],
+    ["softmax", gaussian({ variance: 1 }), false],
+    ["softmax", ownName, false]
+  ] as const
+  for (const [activation, likelihood, without] of cases) {
+    it(`${activation} is ${without ? "left out for" : "kept with"} ${likelihood.name}; control: the other way round`, async () => {
+      const model = tf.sequential({ layers: [l.dense({ inputShape: [2], units: 3, activation })] })
+      const { conditional } = await Effect.runPromise(Conditional.fromLayersModel(model, likelihood))
+      const { signature } = conditional.network.space
+      expect(signature.includes(activation)).toBe(!without)
+      expect(signature).toContain("dense(3)")
+    })
+  }
+})

@@ -47,16 +47,12 @@ export interface Accumulator<S extends string, Op extends Operation> {
 /** 1 GiB of sums, with their rests; a block of them is on the device beside it, where some GiB is the end. */
 const mostNumbers = 2 ** 26
 
-const tooMany = (structure: string, space: string, numbers: number): InvalidArgument => {
-  const remedy = structure.includes("kfac")
-    ? "Choose Structure.diagonal, or Structure.mixed with it for the largest layer."
-    : "Choose Structure.kfac or Structure.diagonal."
-  return new InvalidArgument({
+const tooMany = (structure: string, space: string, numbers: number): InvalidArgument =>
+  new InvalidArgument({
     argument: "structure",
     value: structure,
-    message: `The ${structure} Fisher of ${space} is ${numbers} numbers, over the ${mostNumbers} that are allowed. ${remedy}`
+    message: `The ${structure} Fisher of ${space} is ${numbers} numbers, over the ${mostNumbers} that are allowed. Choose a smaller one, such as Structure.diagonal, or Structure.mixed with it for the largest layer.`
   })
-}
 
 /**
  * Nothing yet: all sums 0, and no row.

@@ -270,12 +270,7 @@ const requireNoMask = (layer: KerasLayer): void => {
 /** Whether the activation of a model's last layer is what the likelihood has in it. */
 const hasLink = (likelihood: SampledLikelihood, layer: KerasLayer): boolean => {
   const last = layer.getClassName() === "Softmax" ? "softmax" : activationOf(layer)
-  const link = /^(positions\()?categorical/.test(likelihood.name)
-    ? "softmax"
-    : /^(positions\()?bernoulli/.test(likelihood.name)
-      ? "sigmoid"
-      : undefined
-  return link !== undefined && last === link
+  return likelihood.inverseLink !== undefined && last === likelihood.inverseLink
 }
 
 const theOnly = (

@@ -100,6 +100,8 @@ export interface SampledLikelihood {
   ) => InvalidLabel | undefined
   /** Whether `at` asks what was observed; not unless said. Then the Fisher needs data with labels. */
   readonly observes?: boolean
+  /** The inverse link function, where it has a name: with it a network's last layer would give the means of y in place of z. */
+  readonly inverseLink?: "softmax" | "sigmoid"
   /** The distribution for the output z `[C]` of one example. Without `observed` every part counts once. */
   readonly at: (z: ArrayLike<number>, observed?: ArrayLike<number>) => SampledDistribution
   /** Many at once, where that costs less than one by one. */

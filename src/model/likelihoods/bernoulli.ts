@@ -27,6 +27,7 @@ const at = (logits: ArrayLike<number>): Distribution => {
 /** y is C numbers 0 or 1; z are C logits. */
 export const bernoulli: Likelihood = {
   name: "bernoulli",
+  inverseLink: "sigmoid",
   labelSize: (outputs) => outputs,
   support: (outputs) => 2 ** outputs,
   columns: (outputs) => outputs,

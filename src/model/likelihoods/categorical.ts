@@ -79,6 +79,7 @@ const at = (z: ArrayLike<number>): Distribution => {
 /** y is a class index 0 ... C - 1; z are C >= 2 logits. */
 export const categorical: Likelihood = {
   name: "categorical",
+  inverseLink: "softmax",
   labelSize: () => 1,
   support: (outputs) => outputs,
   columns: (outputs) => outputs - 1,

@@ -126,6 +126,7 @@ const make = (likelihood: SampledLikelihood, options: PositionsOptions): Sampled
     support: (all) => likelihood.support(outputs) ** (all / outputs),
     misfit: misfit(name, position),
     invalid: invalidLabel(position),
+    ...(likelihood.inverseLink && { inverseLink: likelihood.inverseLink }),
     observes: ignored !== undefined || likelihood.observes === true,
     at: (z, observed) => at(position, z, observed),
     ...(closed && { columns: (all: number) => (all / outputs) * position.columns })
