@@ -127,3 +127,34 @@ describe("a last activation", () => {
     })
   }
 })
+
+describe("an interrupted write", () => {
+  it("leaves all of the model's weights old, or all new, wherever it is interrupted; control: both occur", async () => {
+    const ends = new Set<string>()
+    for (let steps = 0; steps < 60; steps++) {
+      const layers = [4, 3, 2].map((units, i) => l.dense({ units, ...(i === 0 && { inputShape: [2] }) }))
+      const model = tf.sequential({ layers })
+      randomise(model, 5)
+      const { params, write } = await Effect.runPromise(
+        Conditional.fromLayersModel(model, Likelihood.gaussian({ variance: 1 }))
+      )
+      const moved = Params.make(
+        params.space,
+        params.values.map((value) => value + 1)
+      )
+      const abort = new AbortController()
+      const exit = Effect.runPromiseExit(write(moved), { signal: abort.signal })
+      for (let step = 0; step < steps; step++) await Promise.resolve()
+      abort.abort()
+      await exit
+      const values = model.layers.flatMap((layer) =>
+        layer.getWeights().flatMap((weight) => Array.from(weight.dataSync()))
+      )
+      const isMoved = values.map((value, i) => Math.abs(value - params.values[i]!) > 0.5)
+      expect(new Set(isMoved).size).toBe(1)
+      ends.add(isMoved[0] ? "new" : "old")
+      model.dispose()
+    }
+    expect(ends).toEqual(new Set(["old", "new"]))
+  })
+})

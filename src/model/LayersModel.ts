@@ -129,16 +129,17 @@ const written = Effect.fnUntraced(function* (
   isFrozen: (layer: KerasLayer) => boolean
 ): Effect.fn.Return<void, ShapeMismatch | InvalidArgument> {
   const { space, values } = yield* Effect.fromResult(attempt<ShapeMismatch>()(() => thaw(params)))
-  const layers = new Set(origins.map(({ layer }) => layer).filter((layer) => !isFrozen(layer)))
-  for (const layer of layers) {
-    const weights = yield* weightsOf(layer)
-    for (const [i, origin] of origins.entries()) {
-      const { columns, offset, rows } = space.blocks[i]!
-      if (origin.layer === layer)
-        scatter(origin.parts, values.subarray(offset, offset + rows * columns), weights)
-    }
-    LayerWeights.write(layer, weights)
+  const weights = new Map<KerasLayer, ReadonlyArray<Float32Array>>()
+  for (const { layer } of origins) {
+    if (!isFrozen(layer)) weights.set(layer, yield* weightsOf(layer))
   }
+  for (const [i, { layer, parts }] of origins.entries()) {
+    const { columns, offset, rows } = space.blocks[i]!
+    const own = weights.get(layer)
+    if (own !== undefined) scatter(parts, values.subarray(offset, offset + rows * columns), own)
+  }
+  // Once everything is read, in one go: an interruption leaves the model as it was or as it should be, and nothing between.
+  for (const [layer, own] of weights) LayerWeights.write(layer, own)
 })
 
 /** The layers of a model that it holds for, those of the models in it too; for all of a model, where it holds for that. */
