@@ -51,7 +51,7 @@ const tooMany = (structure: string, space: string, numbers: number): InvalidArgu
   new InvalidArgument({
     argument: "structure",
     value: structure,
-    message: `The ${structure} Fisher of ${space} is ${numbers} numbers, over the ${mostNumbers} that are allowed. Choose a smaller one, such as Structure.diagonal, or Structure.mixed with it for the largest layer.`
+    message: `The ${structure} Fisher of ${space} is ${numbers} numbers, over the ${mostNumbers} that are allowed. Choose a smaller one, such as Structure.kfac or Structure.diagonal, or Structure.mixed with it for the largest layer.`
   })
 
 /**
