@@ -207,7 +207,7 @@ describe("K-FAC factors of their own condition", () => {
           structure: Structure.kfac,
           space,
           weight: 1,
-          sums: [Float64Array.of(1, 0, 0, a), Float64Array.of(1, 0, 0, g)],
+          sums: [Float64Array.of(1, 0, a), Float64Array.of(1, 0, g)],
           rests: [],
           origin: undefined
         },

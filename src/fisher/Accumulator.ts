@@ -23,9 +23,10 @@ import { attempt, Decay, decode, firstNonFinite, shown } from "../Options.ts"
 import { Device } from "../tensor/Device.ts"
 import { sameArrays } from "./internal/arrays.ts"
 import { addExactly } from "./internal/exact.ts"
+import { unpackedMean } from "./internal/symmetric.ts"
 import { isTwoPass } from "./internal/twoPass.ts"
 import { type Fisher, make } from "./internal/value.ts"
-import { type Moment, matchMoment } from "./Moment.ts"
+import { type Moment, sizeOfMean, sizeOfSums } from "./Moment.ts"
 import { notNext, type Origin } from "./Origin.ts"
 import type { AnyStructure, Operation, Structure } from "./Structure.ts"
 
@@ -36,7 +37,10 @@ export interface Accumulator<S extends string, Op extends Operation> {
   readonly space: ParamSpace<S>
   /** The examples in the sums, or their weight after a decay. */
   readonly weight: number
-  /** For each moment of the structure its sum, or its rows laid end to end. */
+  /**
+   * For each moment of the structure its sum (of a symmetric matrix the lower triangle), or its rows laid end to end; empty where
+   * there is nothing yet.
+   */
   readonly sums: ReadonlyArray<Float64Array>
   /** What rounding took from each sum; empty where nothing is missing. */
   readonly rests: ReadonlyArray<Float64Array>
@@ -44,7 +48,7 @@ export interface Accumulator<S extends string, Op extends Operation> {
   readonly origin: Origin | undefined
 }
 
-/** 1 GiB of sums, with their rests; a block of them is on the device beside it, where some GiB is the end. */
+/** 1 GiB of sums, with their rests; a block of them is on the device beside it, where some GiB is the end. Matrices count as whole. */
 const mostNumbers = 2 ** 26
 
 const tooMany = (structure: string, space: string, numbers: number): InvalidArgument =>
@@ -55,7 +59,7 @@ const tooMany = (structure: string, space: string, numbers: number): InvalidArgu
   })
 
 /**
- * Nothing yet: all sums 0, and no row.
+ * Nothing yet: no sum, and no row.
  *
  * *Throws*: `InvalidArgument` for what is no structure of one pass, or needs more than 2^26 numbers for this network; `ShapeMismatch`
  * for a mixture of more or fewer structures than the network has layers.
@@ -65,17 +69,9 @@ export const empty = <S extends string, Op extends Operation>(
   space: ParamSpace<S>
 ): Accumulator<S, Op> => {
   if (typeof structure?.moments !== "function") throw notOnePass(structure)
-  const sizes = structure.moments(space).map(matchMoment({ Sum: ({ size }) => size, Rows: () => 0 }))
-  const numbers = sizes.reduce((sum, size) => sum + size, 0)
+  const numbers = structure.moments(space).reduce((sum, moment) => sum + sizeOfMean(moment), 0)
   if (numbers > mostNumbers) throw tooMany(structure.name, `${space.size} parameters`, numbers)
-  return {
-    structure,
-    space,
-    weight: 0,
-    sums: sizes.map((size) => new Float64Array(size)),
-    rests: [],
-    origin: undefined
-  }
+  return { structure, space, weight: 0, sums: [], rests: [], origin: undefined }
 }
 
 const notOnePass = (structure: unknown): InvalidArgument =>
@@ -186,7 +182,7 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
   let rests = start.rests
   /** Whether sums and rests are the fold's own: arrays that others hold too are copied before they are written to. */
   let owned = false
-  const rows: ReadonlyArray<Array<Float64Array>> = moments.map((_, i) => [start.sums[i]!])
+  const rows: ReadonlyArray<Array<Float64Array>> = moments.map((_, i) => start.sums.slice(i, i + 1))
   let weight = start.weight
   let numbers = sums.reduce((total, sum) => total + sum.length, 0)
   let { origin } = start
@@ -205,12 +201,14 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
       owned = true
     }
     for (const [i, moment] of moments.entries()) {
-      if (moment._tag === "Sum") addExactly(sums[i]!, rests[i]!, part.sums[i]!, part.rests[i])
+      if (moment._tag !== "Rows") addExactly(sums[i]!, rests[i]!, part.sums[i]!, part.rests[i])
     }
   }
 
   return {
     add: (part) => {
+      origin = joined(origin, part.origin)
+      if (part.weight === 0) return Result.succeed(undefined)
       for (const [i, moment] of moments.entries()) {
         if (moment._tag !== "Rows") continue
         numbers += part.sums[i]!.length
@@ -219,7 +217,6 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
       }
       addSums(part)
       weight += part.weight
-      origin = joined(origin, part.origin)
       return Result.succeed(undefined)
     },
     origin: () => origin,
@@ -229,7 +226,7 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
         structure,
         space,
         weight,
-        sums: moments.map((moment, i) => (moment._tag === "Rows" ? concatenated(rows[i]!) : sums[i]!)),
+        sums: sums.map((sum, i) => (moments[i]!._tag === "Rows" ? concatenated(rows[i]!) : sum)),
         // One part alone lacks nothing: zeros for it would be as many numbers as the sums.
         rests: rests.length === 0 ? [] : moments.map((moment, i) => rests[i] ?? zeros(moment)),
         origin
@@ -239,7 +236,7 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
 }
 
 /** What rounding took from sums that nothing was added to. */
-const zeros = (moment: Moment): Float64Array => new Float64Array(moment._tag === "Rows" ? 0 : moment.size)
+const zeros = (moment: Moment): Float64Array => new Float64Array(sizeOfSums(moment))
 
 const joined = (self: Origin | undefined, that: Origin | undefined): Origin | undefined =>
   self === undefined || that === undefined ? undefined : { ...self, to: that.to, data: null }
@@ -258,7 +255,7 @@ const concatenated = (parts: ReadonlyArray<Float64Array>): Float64Array => {
 /**
  * `decay` times the sums of `self`, plus those of `that`; the weight of the examples alike. So the mean that `finish` takes is the
  * moving average of Martens and Grosse 2015, section 5, with no bias towards its start. Rows are not forgotten but weighed down, and
- * their number grows, unless `decay` is 0.
+ * their number grows, unless `decay` is 0. What rounding took from the sums is less than what it takes from the average, and left out.
  *
  * *Fails*: as `combine`; `InvalidArgument` for a decay that is not from 0 to under 1.
  */
@@ -272,31 +269,27 @@ export const movingAverage = <S extends string, Op extends Operation>(
     yield* alike(self, that)
     const { space, structure } = self
     const moments = structure.moments(space)
-    const numbers = moments.reduce((sum, moment, i) => {
-      const [own, more] = [self.sums[i]!.length, that.sums[i]!.length]
-      return sum + (moment._tag === "Rows" ? (decay === 0 ? 0 : own) + more : own)
-    }, 0)
+    // Of nothing there is nothing to weigh down.
+    if (self.weight === 0) return { ...that, rests: [], origin: undefined }
+    const [own, more] = [self.sums, that.weight === 0 ? moments.map(zeros) : that.sums]
+    const numbers = moments.reduce(
+      (sum, moment, i) =>
+        sum +
+        (moment._tag === "Rows" ? (decay === 0 ? 0 : own[i]!.length) + more[i]!.length : own[i]!.length),
+      0
+    )
     if (numbers > mostNumbers) return yield* Result.fail(tooMany(structure.name, "these examples", numbers))
     const sums = moments.map((moment, i) =>
-      moment._tag === "Rows"
-        ? weighedRows(self.sums[i]!, that.sums[i]!, decay)
-        : weighedSum(self, that, i, decay)
+      moment._tag === "Rows" ? weighedRows(own[i]!, more[i]!, decay) : weighedSum(own[i]!, more[i]!, decay)
     )
     return { structure, space, weight: decay * self.weight + that.weight, sums, rests: [], origin: undefined }
   })
 
 const AverageOptions = Schema.Struct({ decay: Decay })
 
-const weighedSum = <S extends string, Op extends Operation>(
-  self: Accumulator<S, Op>,
-  that: Accumulator<S, Op>,
-  i: number,
-  decay: number
-): Float64Array => {
-  // An average is of this moment: what rounding took from the sums is less than what it takes from the average.
-  const [sum, part] = [self.sums[i]!, that.sums[i]!]
-  const out = new Float64Array(sum.length)
-  for (let j = 0; j < out.length; j++) out[j] = decay * sum[j]! + part[j]!
+const weighedSum = (self: Float64Array, that: Float64Array, decay: number): Float64Array => {
+  const out = new Float64Array(self.length)
+  for (let i = 0; i < out.length; i++) out[i] = decay * self[i]! + that[i]!
   return out
 }
 
@@ -369,6 +362,7 @@ const meanOf = (
   sum: Float64Array,
   weight: number
 ): { readonly mean: Float32Array; readonly finite: boolean } => {
+  if (moment._tag === "Symmetric") return unpackedMean(sum, moment.side, weight)
   const divisor = moment._tag === "Rows" ? Math.sqrt(weight) : weight
   const mean = new Float32Array(sum.length)
   let nothing = 0

@@ -22,8 +22,9 @@ import type { Accumulator } from "./Accumulator.ts"
 import { sameArrays } from "./internal/arrays.ts"
 import { bytesOf, Float32s, Float64s, float32s, float64s } from "./internal/bytes.ts"
 import { corrupt, open, seal } from "./internal/frame.ts"
+import { type Moment, sizeOfSums } from "./Moment.ts"
 import { differs, Origin, otherOrigin } from "./Origin.ts"
-import type { Moment, Operation, Structure } from "./Structure.ts"
+import type { Operation, Structure } from "./Structure.ts"
 
 export const Snapshot = Schema.Struct({
   origin: Origin,
@@ -124,9 +125,10 @@ export const decode = Effect.fnUntraced(function* (
 
 /** Why the arrays are none of these moments, or nothing. */
 const otherSizes = (
-  { rests, sums }: Snapshot,
+  { rests, sums, weight }: Snapshot,
   moments: ReadonlyArray<Moment>
 ): SnapshotMismatch | undefined => {
+  if (weight === 0 && sums.length === 0 && rests.length === 0) return undefined
   if (sums.length !== moments.length)
     return differs("sums", `${moments.length} arrays`, `${sums.length} arrays`)
   if (rests.length !== 0 && rests.length !== moments.length) {
@@ -134,10 +136,10 @@ const otherSizes = (
   }
   for (const [i, moment] of moments.entries()) {
     const [sum, rest] = [sums[i]!.length, rests[i]?.length]
-    const fits = moment._tag === "Rows" ? sum % moment.width === 0 : sum === moment.size
-    const due = moment._tag === "Rows" ? `rows of ${moment.width} numbers` : `${moment.size} numbers`
+    const left = sizeOfSums(moment)
+    const fits = moment._tag === "Rows" ? sum % moment.width === 0 : sum === left
+    const due = moment._tag === "Rows" ? `rows of ${moment.width} numbers` : `${left} numbers`
     if (!fits) return differs("sums", due, `${sum} numbers`)
-    const left = moment._tag === "Rows" ? 0 : moment.size
     if (rest !== undefined && rest !== left) return differs("rests", `${left} numbers`, `${rest} numbers`)
   }
   return undefined

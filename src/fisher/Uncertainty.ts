@@ -31,6 +31,7 @@ import { walkGroups } from "./internal/groupWalk.ts"
 import { degreesOfFreedom, distancesOf, errorsOf, type Tally, type Whole } from "./internal/jackknife.ts"
 import { isTwoPass } from "./internal/twoPass.ts"
 import type { Fisher } from "./internal/value.ts"
+import { sizeOfMean } from "./Moment.ts"
 import type { AnyStructure, Fit, OperationsOf, SolveError } from "./Structure.ts"
 
 /** What a structure must be able to do. */
@@ -132,7 +133,7 @@ const requireSums = (
   attempt<InvalidArgument | ShapeMismatch>()(() => {
     // What is no structure at all is refused by the estimate.
     if (isTwoPass(structure) || typeof structure?.moments !== "function") return
-    if (structure.moments(space).every(({ _tag }) => _tag === "Sum")) return
+    if (structure.moments(space).every(({ _tag }) => _tag !== "Rows")) return
     throw new InvalidArgument({
       argument: "structure",
       value: structure.name,
@@ -202,7 +203,7 @@ const uncertaintyOf = ({ means, values }: Whole, tally: Tally): Result.Result<Un
 const numbersKept = (structure: AnyStructure<never>, space: Layout): number =>
   isTwoPass(structure) || typeof structure?.moments !== "function"
     ? 1
-    : structure.moments(space).reduce((sum, moment) => sum + (moment._tag === "Sum" ? moment.size : 0), 0)
+    : structure.moments(space).reduce((sum, moment) => sum + sizeOfMean(moment), 0)
 
 /** Large blocks cost the sums of few groups less, and leave too few of them. */
 const mostInBlock = 256

@@ -6,14 +6,14 @@
  */
 import { added, times } from "./internal/arrays.ts"
 import { blockOperations, gramOfGradients } from "./internal/dense.ts"
-import { Sum } from "./Moment.ts"
+import { Symmetric } from "./Moment.ts"
 import type { Operation, Structure } from "./Structure.ts"
 
 /** One dense block a layer: exact within a layer, blind to what layers have in common. */
 export const blockDiagonal: Structure<Exclude<Operation, "factoredSolve">> = {
   name: "blockDiagonal",
   constants: [],
-  moments: ({ blocks }) => blocks.map(({ columns, rows }) => Sum({ size: (rows * columns) ** 2 })),
+  moments: ({ blocks }) => blocks.map(({ columns, rows }) => Symmetric({ side: rows * columns })),
   reduce: ({ columns, examples, layers }) =>
     layers.map((layer) => gramOfGradients([layer], columns, examples)),
   operations: ({ kernels, means, space }) => ({

@@ -6,14 +6,14 @@
  */
 import { added, times } from "./internal/arrays.ts"
 import { blockOperations, gramOfGradients } from "./internal/dense.ts"
-import { Sum } from "./Moment.ts"
+import { Symmetric } from "./Moment.ts"
 import type { Operation, Structure } from "./Structure.ts"
 
 /** The whole Fisher, P x P. For up to some thousands of parameters; the truth that other structures approximate. */
 export const dense: Structure<Exclude<Operation, "factoredSolve">> = {
   name: "dense",
   constants: [],
-  moments: ({ size }) => [Sum({ size: size * size })],
+  moments: ({ size }) => [Symmetric({ side: size })],
   reduce: ({ columns, examples, layers }) => [gramOfGradients(layers, columns, examples)],
   operations: ({ kernels, means, space: { blocks, size } }) => ({
     ...blockOperations(kernels, size, [{ what: "dense Fisher", offset: 0, size, matrix: means[0]! }]),

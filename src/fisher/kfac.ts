@@ -24,7 +24,7 @@ import { dampedInverse, outweighs, roundingFloor, singular } from "./internal/da
 import { lastOf, once } from "./internal/lastOf.ts"
 import { perBlock } from "./internal/perBlock.ts"
 import { type Rotated, rotatedOperations } from "./internal/rotated.ts"
-import { Sum } from "./Moment.ts"
+import { Symmetric } from "./Moment.ts"
 import type { Moments, OfLayers, Operation, SolveError, Structure } from "./Structure.ts"
 import { unitwise } from "./unitwise.ts"
 
@@ -149,7 +149,7 @@ const kronecker = (name: string, sharing: Sharing): Structure<Able> => {
     name,
     constants: [],
     moments: ({ blocks }) =>
-      blocks.flatMap(({ columns, rows }) => [Sum({ size: rows * rows }), Sum({ size: columns * columns })]),
+      blocks.flatMap(({ columns, rows }) => [Symmetric({ side: rows }), Symmetric({ side: columns })]),
     reduce: ({ layers, share }) =>
       layers.map(requireOuter).flatMap((layer) => {
         const a = inputMoment(layer, sharing)

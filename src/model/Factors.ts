@@ -11,6 +11,7 @@
 import * as tf from "@tensorflow/tfjs"
 import { Data } from "effect"
 import { sumOf } from "../tensor/Device.ts"
+import { packedGram } from "../tensor/Gram.ts"
 import { augmentedInput, type OuterScore, stackedCotangent } from "./Score.ts"
 
 /** What K-FAC makes of shared positions. */
@@ -22,46 +23,39 @@ export const Sharing = Data.taggedEnum<Sharing>()
 const rowsAtOnce = 2 ** 12
 
 /** The sum of `product` over parts of the rows of x. */
-const byParts = (x: tf.Tensor2D, product: (rows: tf.Tensor2D, from: number) => tf.Tensor2D): tf.Tensor2D => {
+const byParts = <T extends tf.Tensor>(x: tf.Tensor2D, product: (rows: tf.Tensor2D, from: number) => T): T => {
   const [rows, width] = x.shape
+  if (rows <= rowsAtOnce) return product(x, 0)
   return sumOf(Math.ceil(rows / rowsAtOnce), (i) => {
     const from = i * rowsAtOnce
     return product(tf.slice(x, [from, 0], [Math.min(rowsAtOnce, rows - from), width]), from)
   })
 }
 
-/** x^T x of rows `part(x)`, for `[rows, .]`. */
-const moment = (x: tf.Tensor2D, part: (rows: tf.Tensor2D, from: number) => tf.Tensor2D): tf.Tensor2D =>
-  byParts(x, (rows, from) => gram(part(rows, from)))
-
-/** `sum abar abar^T` over all positions. The 1 of the bias gives a border of sums: a copy of the inputs with it would cost more than they. */
-const augmentedMoment = ({ block, input }: OuterScore): tf.Tensor2D => {
-  if (!block.bias) return byParts(input, gram)
-  const count = tf.fill([1, 1], input.shape[0]) as tf.Tensor2D
+/** `sum abar abar^T` over all rows. The 1 of the bias gives one row more, of sums: a copy of the inputs with it would cost more than it. */
+const augmentedMoment = ({ block, input }: OuterScore): tf.Tensor1D => {
+  if (!block.bias) return byParts(input, packedGram)
+  const count = tf.fill([1], input.shape[0]) as tf.Tensor1D
   if (block.rows === 1) return count
   const sums = byParts(input, (rows) => tf.matMul(tf.ones([1, rows.shape[0]]) as tf.Tensor2D, rows))
-  const above: tf.Tensor2D = tf.concat([byParts(input, gram), sums.reshape<tf.Tensor2D>([-1, 1])], 1)
-  const below: tf.Tensor2D = tf.concat([sums, count], 1)
-  return tf.concat([above, below])
+  return tf.concat1d([byParts(input, packedGram), sums.reshape<tf.Tensor1D>([-1]), count])
 }
-
-const gram = (x: tf.Tensor2D): tf.Tensor2D => tf.matMul(x, x, true, false)
 
 /** Of each position, its part of the mean over the positions of its example that count: `[N T, 1]`, 0 where it is masked. */
 const shares = (mask: tf.Tensor2D): tf.Tensor2D =>
   tf.div(mask, tf.maximum(tf.sum(mask, 1, true), 1)).reshape([mask.size, 1])
 
-/** N times the factor A, `[in(+1), in(+1)]`. */
-export const inputMoment = (score: OuterScore, sharing: Sharing = Sharing.Expand()): tf.Tensor2D => {
+/** N times the factor A, the lower triangle of `[in(+1), in(+1)]` row by row. */
+export const inputMoment = (score: OuterScore, sharing: Sharing = Sharing.Expand()): tf.Tensor1D => {
   const { input, mask, positions } = score
-  if (positions === 1 && mask === undefined) return gram(augmentedInput(score))
-  if (sharing._tag === "Reduce") return gram(meanInput(score))
-  if (mask === undefined) {
-    return tf.div(augmentedMoment(score), positions)
-  }
+  if (positions === 1 && mask === undefined) return augmentedMoment(score)
+  if (sharing._tag === "Reduce") return packedGram(meanInput(score))
+  if (mask === undefined) return tf.div(augmentedMoment(score), positions)
   const roots = tf.sqrt(shares(mask))
-  return moment(input, (rows, from) =>
-    tf.mul(augmentedInput({ ...score, input: rows }), tf.slice(roots, [from, 0], [rows.shape[0], 1]))
+  return byParts(input, (rows, from) =>
+    packedGram(
+      tf.mul(augmentedInput({ ...score, input: rows }), tf.slice(roots, [from, 0], [rows.shape[0], 1]))
+    )
   )
 }
 
@@ -73,11 +67,11 @@ const meanInput = (score: OuterScore): tf.Tensor2D => {
   return mask === undefined ? tf.mean(each(abar), 1) : tf.sum(each(tf.mul(abar, shares(mask))), 1)
 }
 
-/** N times the factor G, `[out, out]`. */
-export const cotangentMoment = (score: OuterScore, sharing: Sharing = Sharing.Expand()): tf.Tensor2D => {
+/** N times the factor G, the lower triangle of `[out, out]` row by row. */
+export const cotangentMoment = (score: OuterScore, sharing: Sharing = Sharing.Expand()): tf.Tensor1D => {
   const g = stackedCotangent(score)
-  if (score.positions === 1) return gram(g)
+  if (score.positions === 1) return packedGram(g)
   return sharing._tag === "Reduce"
-    ? gram(tf.sum(g.reshape([-1, score.positions, score.block.columns]), 1))
-    : moment(g, (rows) => rows)
+    ? packedGram(tf.sum(g.reshape([-1, score.positions, score.block.columns]), 1))
+    : byParts(g, packedGram)
 }

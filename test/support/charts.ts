@@ -4,16 +4,7 @@ import { Result } from "effect"
 import { Accumulator, type Fisher, type ParamSpace, Structure } from "../../src/index.ts"
 import { reference } from "../../src/kernels/reference.ts"
 import type { Case } from "../oracle/cases.ts"
-import {
-  axpy,
-  dot,
-  flatten,
-  identity,
-  type Matrix,
-  matmul,
-  type Rows,
-  type Vector
-} from "../oracle/linear.ts"
+import { axpy, dot, identity, type Matrix, matmul, type Rows, type Vector } from "../oracle/linear.ts"
 import { blocks } from "../oracle/network.ts"
 import type { Common } from "./structures.ts"
 
@@ -66,7 +57,14 @@ export const fisherOf = <S extends string>(
 ): Fisher.Fisher<S, Common> =>
   Result.getOrThrow(
     Accumulator.finish(
-      { structure: Structure.dense, space, weight: 1, sums: [flatten(matrix)], rests: [], origin: undefined },
+      {
+        structure: Structure.dense,
+        space,
+        weight: 1,
+        sums: [Float64Array.from(matrix.flatMap((row, i) => Array.from(row.slice(0, i + 1))))],
+        rests: [],
+        origin: undefined
+      },
       reference
     )
   )

@@ -124,9 +124,21 @@ const gramOf = (rowsFlat: ArrayLike<number>, width: number): Float64Array => {
   return out
 }
 
-/** What a moment means: its sums, or of rows the sum of their outer products. */
-export const meaning = (moment: Structure.Moment, values: ArrayLike<number>): Float64Array =>
+/** A symmetric matrix from its lower triangle, row by row. */
+const wholeOf = (triangle: ArrayLike<number>, side: number): Float64Array =>
+  Float64Array.from({ length: side * side }, (_, at) => {
+    const [i, j] = [Math.floor(at / side), at % side]
+    const [row, column] = [Math.max(i, j), Math.min(i, j)]
+    return triangle[(row * (row + 1)) / 2 + column]!
+  })
+
+/** What the mean of a moment means: itself, or of rows the sum of their outer products. */
+const meaningOfMean = (moment: Structure.Moment, values: ArrayLike<number>): Float64Array =>
   moment._tag === "Rows" ? gramOf(values, moment.width) : Float64Array.from(values)
+
+/** What the sums of a moment mean: as its mean, and of a symmetric matrix the whole that they are half of. */
+export const meaning = (moment: Structure.Moment, sums: ArrayLike<number>): Float64Array =>
+  moment._tag === "Symmetric" ? wholeOf(sums, moment.side) : meaningOfMean(moment, sums)
 
 /** Moving averages in a structure: rows are kept, however little they weigh. */
 export const movingSteps = (name: string): number => (name === "gram" || name === "mixed" ? 200 : 10_000)
@@ -167,7 +179,7 @@ export const movingFisher = async (c: Case, structure: Structure.AnyStructure<Co
         const terms = parts.map((part) => meaning(moment, part.sums[m]!))
         const zero: Float64Array = new Float64Array(terms[0]!.length)
         const due = terms.reduce((sum, term, n) => axpy(sum, weights[n]! / total, term), zero)
-        return vectorError(meaning(moment, fisher.means[m]!), due, eps32)
+        return vectorError(meaningOfMean(moment, fisher.means[m]!), due, eps32)
       })
     )
   }

@@ -30,16 +30,21 @@ const sum = (count: number, f: (i: number) => number): number => {
 const table = (rows: number, columns: number, f: (i: number, j: number) => number): Vector =>
   Float64Array.from({ length: rows * columns }, (_, at) => f(Math.floor(at / columns), at % columns))
 
+/** The lower triangle of a symmetric matrix, row by row. */
+const triangle = (side: number, f: (i: number, j: number) => number): Vector =>
+  Float64Array.from(
+    Array.from({ length: side }, (_, i) => Array.from({ length: i + 1 }, (__, j) => f(i, j))).flat()
+  )
+
 /** sum_t abar g^T. */
 const gradient = (k: number, n: number, i: number, o: number): number =>
   sum(T, (t) => abar(n, t, i) * cotangent(k, n, t, o))
 const overExamples = (f: (k: number, n: number) => number): number => sum(K, (k) => sum(N, (n) => f(k, n)))
-const inputMoment = table(
-  inputs + 1,
+const inputMoment = triangle(
   inputs + 1,
   (i, j) => sum(N, (n) => sum(T, (t) => abar(n, t, i) * abar(n, t, j))) / T
 )
-const cotangentMoment = table(out, out, (o, p) =>
+const cotangentMoment = triangle(out, (o, p) =>
   overExamples((k, n) => sum(T, (t) => cotangent(k, n, t, o) * cotangent(k, n, t, p)))
 )
 const times = (factor: number, due: Vector): Vector => Float64Array.from(due, (value) => factor * value)

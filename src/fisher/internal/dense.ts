@@ -6,6 +6,7 @@ import { backSolve, logDeterminant } from "../../linalg/Cholesky.ts"
 import { decompose, eigenvalues } from "../../linalg/SymmetricEigen.ts"
 import { gradients, type Score } from "../../model/Score.ts"
 import { sumOf } from "../../tensor/Device.ts"
+import { packedGram } from "../../tensor/Gram.ts"
 import type { SolveError } from "../Structure.ts"
 import { matrixVector, meanDiagonal, merged, sumOfSquares } from "./arrays.ts"
 import { dampedFactor, roundingFloor, singular, solveDamped } from "./damped.ts"
@@ -28,12 +29,12 @@ const gradientBudget = 2 ** 23
 export const columnsAtOnce = (numbers: number): number =>
   Math.max(1, Math.floor(gradientBudget / Math.max(1, numbers)))
 
-/** `sum_{k,n} g g^T` over the parameters of some layers, by groups of columns that stay within the budget. */
+/** The lower triangle of `sum_{k,n} g g^T` over the parameters of some layers, by groups of columns that stay within the budget. */
 export const gramOfGradients = (
   layers: ReadonlyArray<Score>,
   columns: number,
   examples: number
-): tf.Tensor2D => {
+): tf.Tensor1D => {
   const size = layers.reduce((sum, { block }) => sum + block.rows * block.columns, 0)
   const atOnce = columnsAtOnce(examples * size)
   return sumOf(Math.ceil(columns / atOnce), (group) => {
@@ -41,7 +42,7 @@ export const gramOfGradients = (
     const to = Math.min(columns, from + atOnce)
     const parts = layers.map((layer) => gradients(layer, from, to))
     const rows = parts.length === 1 ? parts[0]! : tf.concat(parts, 1)
-    return tf.matMul(rows, rows, true, false)
+    return packedGram(rows)
   })
 }
 

@@ -14,6 +14,7 @@ import { sameNumbers, sumOfSquares } from "./arrays.ts"
 import { blocksOf } from "./groupSize.ts"
 import { grouped, groupsOf } from "./groups.ts"
 import { count, type GroupSums, start, type Tally, together, type Whole } from "./jackknife.ts"
+import { unpacked } from "./symmetric.ts"
 
 /** Which examples and draws, and how many examples a group has at most. */
 export interface Task<S extends string> {
@@ -40,7 +41,7 @@ const sameDraws = (a: Draws, b: Draws): boolean =>
 
 /** One forward pass, and for each of two rounds of draws a backward pass and the structure's sums, group by group. */
 const blockGroups = Effect.fnUntraced(function* <S extends string>(
-  { groupSize, loaded, round, structure, whole }: Task<S>,
+  { groupSize, loaded, round, structure }: Task<S>,
   batch: Batch
 ): Effect.fn.Return<ReadonlyArray<GroupSums>, BlockError, Sampler | Device | Scope.Scope> {
   const made = yield* linearize(loaded, batch)
@@ -55,8 +56,12 @@ const blockGroups = Effect.fnUntraced(function* <S extends string>(
   const others = yield* sampler.draw(made.outputs, otherRound(round))
   const own = yield* sumsOf(draws)
   const anew = sameDraws(draws, others) ? undefined : yield* sumsOf(others)
-  const moments = whole.means.length
-  const part = (of: typeof own, g: number) => of.slice(g * moments, (g + 1) * moments)
+  const moments = structure.moments(loaded.conditional.network.space)
+  const part = (of: typeof own, g: number) =>
+    moments.map((moment, i) => {
+      const sums = of[g * moments.length + i]!
+      return moment._tag === "Symmetric" ? unpacked(sums, moment.side) : sums
+    })
   return groups.map(({ from, to }, g) => ({
     examples: to - from,
     own: part(own, g),

@@ -8,6 +8,7 @@ import type { Kernels } from "../../kernels/Kernels.ts"
 import { type Library, open } from "../../kernels/native/library.ts"
 import { native } from "../../kernels/native.ts"
 import { mirrorLower } from "../../kernels/reference/panels.ts"
+import type { LowerGram } from "./packedGram.ts"
 import { matMulBy } from "./products.ts"
 import { activateWasm, registerAs } from "./wasm.ts"
 
@@ -33,7 +34,7 @@ export const activateNative = async (threads: number): Promise<Kernels> => {
 const start = async (): Promise<Library> => {
   const library = await open()
   await activateWasm()
-  registerAs(nativeBackend, tf.engine().findBackend("wasm"), matMulThrough(library))
+  registerAs(nativeBackend, tf.engine().findBackend("wasm"), matMulThrough(library), gramThrough(library))
   return library
 }
 
@@ -69,3 +70,8 @@ const matMulThrough = ({ sgemm, ssyrk }: Library): tf.KernelFunc =>
       n
     )
   })
+
+const gramThrough =
+  ({ ssyrk }: Library): LowerGram =>
+  (n, k, x, out) =>
+    ssyrk(rowMajor!, lower, transposed!, n, k, 1, x, n, 0, out, n)

@@ -18,6 +18,7 @@ import {
   wasmKernels as kernelsOf
 } from "../../kernels/wasm.ts"
 import { copyKernels } from "./copies.ts"
+import { type LowerGram, packedGramBy, packedGramKernel } from "./packedGram.ts"
 import { matMulBy } from "./products.ts"
 import { vectorKernels } from "./vectorKernels.ts"
 
@@ -59,7 +60,8 @@ const register = async (): Promise<void> => {
   const instance = tf.backend()
   const heap = module === undefined ? undefined : kernelsOnHeapOf(module, instance)
   ours = heap === undefined ? {} : vectorKernels(heap)
-  registerAs(wasmBackend, instance, heap === undefined ? xnnpackProduct : productBy(heap))
+  if (heap === undefined) registerAs(wasmBackend, instance, xnnpackProduct)
+  else registerAs(wasmBackend, instance, productBy(heap), gramBy(heap))
 }
 
 /** Our kernels on tfjs's heap. Not where tfjs shares it between threads: XNNPACK and the shipped kernels serve there. */
@@ -80,6 +82,11 @@ const productBy = ({ gemm, syrk }: HeapKernels): tf.KernelFunc =>
       : gemm(m, n, k, x.byteOffset, transposeX, y.byteOffset, transposeY, z.byteOffset)
   )
 
+const gramBy =
+  ({ syrk }: HeapKernels): LowerGram =>
+  (n, k, x, out) =>
+    syrk(n, k, x.byteOffset, false, out.byteOffset)
+
 /** What tfjs's wasm backend has of its module, in the versions that show it. */
 interface Emscripten {
   readonly wasm: {
@@ -91,8 +98,13 @@ interface Emscripten {
 /** The kernels of assembly/ that replace others, by their names in tfjs; none before the start. */
 let ours: Readonly<Record<string, tf.KernelFunc>> = {}
 
-/** Registers tfjs's wasm instance under a name of ours, with this product for its own. */
-export const registerAs = (backendName: string, instance: tf.KernelBackend, product: tf.KernelFunc): void => {
+/** Registers tfjs's wasm instance under a name of ours, with this product for its own, and the half of one where there is such a kernel. */
+export const registerAs = (
+  backendName: string,
+  instance: tf.KernelBackend,
+  product: tf.KernelFunc,
+  lowerGram?: LowerGram
+): void => {
   tf.copyRegisteredKernels("wasm", backendName)
   const replace = (kernelName: string, kernelFunc: tf.KernelFunc): void => {
     const shipped = tf.getKernel(kernelName, backendName)
@@ -102,6 +114,9 @@ export const registerAs = (backendName: string, instance: tf.KernelBackend, prod
   replace("BatchMatMul", product)
   replace("_FusedMatMul", fused(product))
   for (const [name, kernel] of Object.entries({ ...copyKernels, ...ours })) replace(name, kernel)
+  if (lowerGram !== undefined) {
+    tf.registerKernel({ kernelName: packedGramKernel, backendName, kernelFunc: packedGramBy(lowerGram) })
+  }
   tf.registerBackend(backendName, () => instance, 0)
 }
 

@@ -1,0 +1,39 @@
+/** The kernel of `packedGram` on the wasm heap, by whoever can compute the lower triangle of x^T x there. */
+import type * as tf from "@tensorflow/tfjs"
+import { type Heap, outputOn } from "./heap.ts"
+
+/** Its name in tfjs's registry: none of tfjs's own. */
+export const packedGramKernel = "natgrad.PackedGram"
+
+/** The lower triangle of x^T x for a k x n matrix, to an n x n one; views of the heap, none of them empty. */
+export type LowerGram = (n: number, k: number, x: Float32Array, out: Float32Array) => void
+
+export const packedGramBy =
+  (lowerGram: LowerGram): tf.KernelFunc =>
+  ({ backend, inputs }) => {
+    const heap = backend as unknown as Heap
+    const x = inputs["x"]!
+    const [k, n] = x.shape as [number, number]
+    const out = outputOn(heap, [(n * (n + 1)) / 2], "float32")
+    if (n === 0) return out
+    if (k === 0) {
+      heap.typedArrayFromHeap(out).fill(0)
+      return out
+    }
+    const square = outputOn(heap, [n, n], "float32")
+    const [from, whole, to] = [x, square, out].map((tensor) => heap.typedArrayFromHeap(tensor)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array
+    ]
+    lowerGram(n, k, from, whole)
+    // As bits, in one view of the heap: a view for each row would be garbage.
+    const bits = new Int32Array(whole.buffer)
+    const [first, end] = [whole.byteOffset / 4, to.byteOffset / 4]
+    for (let i = 0; i < n; i++) {
+      const row = first + i * n
+      bits.copyWithin(end + (i * (i + 1)) / 2, row, row + i + 1)
+    }
+    heap.disposeData(square.dataId)
+    return out
+  }

@@ -1,0 +1,95 @@
+/** The lower triangle of a second moment, on every device. */
+import * as tf from "@tensorflow/tfjs"
+import { Effect } from "effect"
+import { describe, expect, it } from "vitest"
+import { Device } from "../src/index.ts"
+import { packedGram, packedSize } from "../src/tensor/Gram.ts"
+import { type Generator, generator } from "./oracle/random.ts"
+import { devices, runWith } from "./support/subject.ts"
+
+const eps32 = 2 ** -24
+
+/** Whether triangle (i, j) of x^T x is within 4 sqrt(rows) eps of the sizes of its terms. */
+const misses = (triangle: ArrayLike<number>, x: Float64Array, rows: number, n: number): number => {
+  let count = triangle.length === (n * (n + 1)) / 2 ? 0 : 1
+  let at = 0
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      let [due, size] = [0, 0]
+      for (let r = 0; r < rows; r++) {
+        const term = x[r * n + i]! * x[r * n + j]!
+        due += term
+        size += Math.abs(term)
+      }
+      const value = triangle[at++]!
+      if (!(Math.abs(value - due) <= 4 * eps32 * Math.sqrt(rows + 1) * size + 1e-30)) count++
+    }
+  }
+  return count
+}
+
+/** Ragged, with no row, one row, one column, and sides around the widths of the kernels' tiles. */
+const shapesOf = (random: Generator) =>
+  [
+    ...[
+      [0, 3],
+      [0, 1],
+      [1, 1],
+      [1, 5],
+      [5, 1],
+      [3, 16],
+      [17, 33],
+      [64, 65],
+      [2, 130]
+    ],
+    ...Array.from({ length: 40 }, () => [random.integer(70), 1 + random.integer(60)])
+  ] as ReadonlyArray<readonly [number, number]>
+
+for (const [name, device] of Object.entries(devices)) {
+  describe(`packedGram on ${name}`, () => {
+    it("is the lower triangle of x^T x, row by row, for ragged shapes; controls: the upper one, and a row less", async () => {
+      const random = generator(17)
+      let controls = 0
+      for (const [rows, n] of shapesOf(random)) {
+        const x = Float64Array.from(random.normals(rows * n), Math.fround)
+        const [triangle] = await runWith(device)(
+          Effect.scoped(
+            Device.use((service) =>
+              service
+                .compute("gram", (keep) => [keep(packedGram(tf.tensor2d(Float32Array.from(x), [rows, n])))])
+                .pipe(Effect.flatMap((tensors) => service.read("gram", tensors)))
+            )
+          )
+        )
+        expect(triangle!.length).toBe(packedSize(n))
+        expect(misses(triangle!, x, rows, n), `${rows} x ${n}`).toBe(0)
+        if (rows > 1 && n > 2) {
+          const upper: Array<number> = []
+          for (let i = 0; i < n; i++) {
+            for (let j = i; j < n; j++) upper.push(triangle![(j * (j + 1)) / 2 + i]!)
+          }
+          expect(misses(upper, x, rows, n)).toBeGreaterThan(0)
+          expect(misses(triangle!, x, rows - 1, n)).toBeGreaterThan(0)
+          controls++
+        }
+      }
+      expect(controls).toBeGreaterThan(20)
+    })
+
+    it("leaves no tensor behind", async () => {
+      await runWith(device)(
+        Effect.scoped(
+          Device.use((service) =>
+            Effect.gen(function* () {
+              const before = tf.memory().numTensors
+              for (let i = 0; i < 5; i++) {
+                yield* Effect.scoped(service.compute("gram", (keep) => keep(packedGram(tf.ones([3, 7])))))
+              }
+              expect(tf.memory().numTensors).toBe(before)
+            })
+          )
+        )
+      )
+    })
+  })
+}
