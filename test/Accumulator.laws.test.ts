@@ -118,7 +118,7 @@ describe("control: float64 addition alone", () => {
       )
     )
     const plain = (a: Float64Array, b: Float64Array) => a.map((value, i) => value + b[i]!)
-    const sums = parts.map((part) => part.sums[0]!)
+    const sums = parts.map((part) => new Float64Array(part.sums[0]!))
     const left = sums.reduce(plain)
     const right = sums.reduceRight((after, sum) => plain(sum, after))
     expect(bytes(left)).not.toBe(bytes(right))

@@ -13,6 +13,7 @@ import { sampledFisherVariance } from "./oracle/enumeration.ts"
 import { denseFisher } from "./oracle/fisher.ts"
 import { bernoulli, categorical, gaussian } from "./oracle/likelihoods.ts"
 import { flatten, type Matrix, slope } from "./oracle/linear.ts"
+import { meaning } from "./support/fisherLaws.ts"
 import { eps32, vectorError, worst } from "./support/measure.ts"
 import { problem } from "./support/problems.ts"
 import { drawing, outputsOf, uniformAt } from "./support/samplers.ts"
@@ -51,8 +52,8 @@ const rounds = (
     return yield* Effect.forEach(
       Array.from({ length: count }, (_, round) => round),
       (round) =>
-        Effect.map(sampledSums(map, Structure.dense, round), ({ sums, weight }) =>
-          sums[0]!.map((sum) => sum / weight)
+        Effect.map(sampledSums(map, Structure.dense, round), ({ space, sums, weight }) =>
+          meaning(Structure.dense.moments(space)[0]!, sums[0]!).map((sum) => sum / weight)
         )
     )
   }).pipe(Effect.scoped, Effect.provide(Layer.merge(sampler, Device.wasm)), Effect.runPromise)

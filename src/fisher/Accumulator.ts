@@ -16,7 +16,7 @@ import {
   type SnapshotMismatch,
   type TensorFailure
 } from "../Errors.ts"
-import type { Kernels } from "../kernels/Kernels.ts"
+import type { Kernels, Real } from "../kernels/Kernels.ts"
 import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Scores } from "../model/Score.ts"
 import { attempt, Decay, decode, firstNonFinite, shown } from "../Options.ts"
@@ -39,9 +39,9 @@ export interface Accumulator<S extends string, Op extends Operation> {
   readonly weight: number
   /**
    * For each moment of the structure its sum (of a symmetric matrix the lower triangle), or its rows laid end to end; empty where
-   * there is nothing yet.
+   * there is nothing yet. In float64, but for one block alone, whose sums are as the device gave them.
    */
-  readonly sums: ReadonlyArray<Float64Array>
+  readonly sums: ReadonlyArray<Real>
   /** What rounding took from each sum; empty where nothing is missing. */
   readonly rests: ReadonlyArray<Float64Array>
   /** Where the sums come from, where that is known: `Fisher.accumulate` says it, a pipeline of one's own need not. */
@@ -113,7 +113,7 @@ export const reduce = Effect.fnUntraced(function* <S extends string, Op extends 
     structure,
     space: scores.space,
     weight: scores.examples,
-    sums: sums.map((part) => new Float64Array(part)),
+    sums,
     rests: [],
     origin: undefined
   }
@@ -179,10 +179,11 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
   const { space, structure } = start
   const moments = structure.moments(space)
   let sums = start.sums
+  let grown: ReadonlyArray<Float64Array> = []
   let rests = start.rests
   /** Whether sums and rests are the fold's own: arrays that others hold too are copied before they are written to. */
   let owned = false
-  const rows: ReadonlyArray<Array<Float64Array>> = moments.map((_, i) => start.sums.slice(i, i + 1))
+  const rows: ReadonlyArray<Array<Real>> = moments.map((_, i) => start.sums.slice(i, i + 1))
   let weight = start.weight
   let numbers = sums.reduce((total, sum) => total + sum.length, 0)
   let { origin } = start
@@ -197,11 +198,12 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
     }
     if (!owned) {
       rests = moments.map((moment, i) => rests[i]?.slice() ?? zeros(moment))
-      sums = sums.map((sum, i) => (moments[i]!._tag === "Rows" ? sum : sum.slice()))
+      grown = sums.map((sum, i) => new Float64Array(moments[i]!._tag === "Rows" ? [] : sum))
+      sums = grown
       owned = true
     }
     for (const [i, moment] of moments.entries()) {
-      if (moment._tag !== "Rows") addExactly(sums[i]!, rests[i]!, part.sums[i]!, part.rests[i])
+      if (moment._tag !== "Rows") addExactly(grown[i]!, rests[i]!, part.sums[i]!, part.rests[i])
     }
   }
 
@@ -242,7 +244,7 @@ const joined = (self: Origin | undefined, that: Origin | undefined): Origin | un
   self === undefined || that === undefined ? undefined : { ...self, to: that.to, data: null }
 
 /** All rows below each other. */
-const concatenated = (parts: ReadonlyArray<Float64Array>): Float64Array => {
+const concatenated = (parts: ReadonlyArray<Real>): Float64Array => {
   const out = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {
@@ -287,16 +289,18 @@ export const movingAverage = <S extends string, Op extends Operation>(
 
 const AverageOptions = Schema.Struct({ decay: Decay })
 
-const weighedSum = (self: Float64Array, that: Float64Array, decay: number): Float64Array => {
+const weighedSum = (self: Real, that: Real, decay: number): Float64Array => {
   const out = new Float64Array(self.length)
   for (let i = 0; i < out.length; i++) out[i] = decay * self[i]! + that[i]!
   return out
 }
 
-const weighedRows = (self: Float64Array, that: Float64Array, decay: number): Float64Array => {
+const weighedRows = (self: Real, that: Real, decay: number): Real => {
   if (decay === 0) return that
   const weight = Math.sqrt(decay)
-  return concatenated([self.map((value) => weight * value), that])
+  const weighed = new Float64Array(self)
+  for (let i = 0; i < weighed.length; i++) weighed[i] = weight * weighed[i]!
+  return concatenated([weighed, that])
 }
 
 /** Whether two accumulators are of one structure, with the same constants, and one network. */
@@ -359,7 +363,7 @@ export const finish = <S extends string, Op extends Operation>(
 /** The mean, and whether all of it is finite: seen in the pass that writes it, as both are as fast as memory. */
 const meanOf = (
   moment: Moment,
-  sum: Float64Array,
+  sum: Real,
   weight: number
 ): { readonly mean: Float32Array; readonly finite: boolean } => {
   if (moment._tag === "Symmetric") return unpackedMean(sum, moment.side, weight)

@@ -106,11 +106,12 @@ export const sampledSums = Effect.fnUntraced(function* <S extends string, Op ext
   const { examples } = outputs.batch
   if (examples * width > mostNumbers) return yield* tooWide(examples, examples * width)
   const atOnce = Math.max(1, Math.floor(columnBudget / (examples * width)))
-  const group = Effect.fnUntraced(function* (from: number) {
+  const group = (from: number) => {
     const columns = Math.min(atOnce, draws.columns - from)
     const part = all.subarray(from * examples * outputs.size, (from + columns) * examples * outputs.size)
-    return yield* Accumulator.reduce(structure, yield* backprop(part, columns, columns / draws.columns))
-  }, Effect.scoped)
+    const scores = backprop(part, columns, columns / draws.columns)
+    return Effect.scoped(Effect.flatMap(scores, (made) => Accumulator.reduce(structure, made)))
+  }
   const first = yield* group(0)
   if (atOnce >= draws.columns) return first
   const sums = Accumulator.fold(first)

@@ -16,6 +16,7 @@ import {
   type SnapshotFailure,
   type SnapshotMismatch
 } from "../Errors.ts"
+import type { Real } from "../kernels/Kernels.ts"
 import type { ParamSpace } from "../model/ParamSpace.ts"
 import { decode as decodeOptions, NonNegative, NonNegativeInt } from "../Options.ts"
 import type { Accumulator } from "./Accumulator.ts"
@@ -39,7 +40,7 @@ export const Snapshot = Schema.Struct({
 export type Snapshot = typeof Snapshot.Type
 
 /**
- * The snapshot of an accumulator; it shares its arrays.
+ * The snapshot of an accumulator; it shares its arrays, but for those of float32, of one block.
  *
  * *Fails*: `InvalidArgument` for sums of unknown origin, such as a moving average: nothing could tell later what they belong to.
  */
@@ -55,8 +56,10 @@ export const of = <S extends string, Op extends Operation>(
           message: `It is not known which examples these sums of ${structure.name} are of. Take a snapshot of what Fisher.accumulate gives, or state the origin.`
         })
       )
-    : Result.succeed({ origin, weight, constants: structure.constants, sums, rests })
+    : Result.succeed({ origin, weight, constants: structure.constants, sums: sums.map(doubled), rests })
 }
+
+const doubled = (sum: Real): Float64Array => (sum instanceof Float64Array ? sum : new Float64Array(sum))
 
 const Lengths = Schema.Array(NonNegativeInt)
 

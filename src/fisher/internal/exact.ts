@@ -13,7 +13,7 @@
 export const addExactly = (
   sum: Float64Array,
   rest: Float64Array,
-  term: Float64Array,
+  term: Float32Array | Float64Array,
   more: Float64Array | undefined
 ): void => {
   for (let i = 0; i < sum.length; i++) {

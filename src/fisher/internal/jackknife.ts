@@ -20,14 +20,15 @@
  *
  * *Source*: Quenouille 1956 and Tukey 1958 (jackknife); Efron and Stein 1981, Steele 1986 (its bias, and replacing).
  */
+import type { Real } from "../../kernels/Kernels.ts"
 
 /** The sums over one group of examples. */
 export interface GroupSums {
   readonly examples: number
   /** S_b, moment by moment. */
-  readonly own: ReadonlyArray<Float64Array>
+  readonly own: ReadonlyArray<Real>
   /** S'_b, or nothing where the draws are no draws: they come out the same every time. */
-  readonly anew: ReadonlyArray<Float64Array> | undefined
+  readonly anew: ReadonlyArray<Real> | undefined
 }
 
 /** What the groups are groups of. */
@@ -141,10 +142,15 @@ export const count = (tally: Tally, whole: Whole, group: GroupSums): void => {
   }
 }
 
+const plus = (a: Real, b: Real): Float64Array => {
+  const out = new Float64Array(a)
+  for (let i = 0; i < out.length; i++) out[i]! += b[i]!
+  return out
+}
+
 /** Two groups as one. */
 export const together = (self: GroupSums, that: GroupSums): GroupSums => {
-  const sum = (a: GroupSums["own"], b: GroupSums["own"]) =>
-    a.map((each, i) => each.map((x, j) => x + b[i]![j]!))
+  const sum = (a: GroupSums["own"], b: GroupSums["own"]) => a.map((each, i) => plus(each, b[i]!))
   const drawn = self.anew !== undefined || that.anew !== undefined
   return {
     examples: self.examples + that.examples,
