@@ -7,22 +7,21 @@
  */
 import { gemm, lower, upper, whole } from "./gemm"
 import { add, assign, subtract } from "./tile"
-import { clearUpper, half, mirror, mirrorUpper, smallest, solve } from "./triangle"
+import { clearUpper, fold, half, mirror, smallest, solve } from "./triangle"
 import { at, subtractProduct } from "./vector"
 
 /** A = L L^T in place; returns the first pivot that is not a positive finite number, or -1. */
 export function cholesky(n: i32, a: usize, work: usize): i32 {
   // Rows of the upper triangle are right-hand sides of the solves as they lie; the rows of the lower one are not.
-  mirror<f64>(n, a)
+  mirror<f64>(0, n, a, n)
   const failed = factor(n, a, n, work)
   if (failed >= 0) return failed
-  mirrorUpper(n, a)
-  clearUpper(n, a)
+  fold(n, 0, n, a)
   return -1
 }
 
 /** A = U^T U in place on the upper triangle. */
-function factor(n: i32, a: usize, lda: i32, work: usize): i32 {
+export function factor(n: i32, a: usize, lda: i32, work: usize): i32 {
   if (n <= smallest) return factorSmall(n, a, lda)
   const h = half(n)
   const first = factor(h, a, lda, work)
@@ -77,7 +76,7 @@ export function choleskyInverse(n: i32, l: usize, out: usize, work: usize): void
   clearUpper(n, l)
   invert(n, l, n, out, work)
   square(n, l, out, n, work)
-  mirror<f64>(n, out)
+  mirror<f64>(0, n, out, n)
 }
 
 /**
@@ -85,7 +84,7 @@ export function choleskyInverse(n: i32, l: usize, out: usize, work: usize): void
  *
  * *Shapes* n^2 / 4 numbers at `spare` are overwritten.
  */
-function invert(n: i32, l: usize, ldl: i32, spare: usize, work: usize): void {
+export function invert(n: i32, l: usize, ldl: i32, spare: usize, work: usize): void {
   if (n <= smallest) {
     invertSmall(n, l, ldl)
     return
@@ -117,7 +116,7 @@ function invertSmall(n: i32, l: usize, ldl: i32): void {
 }
 
 /** The lower triangle of out = W^T W for a lower triangular W; both have rows `ld` apart. */
-function square(n: i32, w: usize, out: usize, ld: i32, work: usize): void {
+export function square(n: i32, w: usize, out: usize, ld: i32, work: usize): void {
   if (n <= 2 * smallest) {
     gemm<f64>(n, n, n, w, 1, ld, w, ld, 1, out, ld, assign, lower, work)
     return

@@ -3,13 +3,13 @@
  */
 import { gemmWork } from "./gemm"
 import { orthogonalRows, orthogonalWork } from "./orthogonal"
-import { diagonalise, rotationWork } from "./ql"
+import { applyBatch, begin, diagonalise, failed, more, record, rotationWork } from "./ql"
 import { strip } from "./rotations"
 import { tridiagonalise, tridiagonalWork } from "./tridiagonal"
 import { at } from "./vector"
 
 /** The distance of the rows of Z: whole strips, and not a multiple of 512 bytes, whose rows would share their place in the cache. */
-function rowDistance(n: i32): i32 {
+export function rowDistance(n: i32): i32 {
   const whole = (n + strip - 1) & -strip
   return whole & 63 ? whole : whole + strip
 }
@@ -22,32 +22,82 @@ export function eigenBytes(n: i32, vectors: bool): f64 {
   return <f64>gemmWork + 8 * (numbers + rows + <f64>orthogonalWork(n) + <f64>rotationWork(n))
 }
 
+// Where things are at `work`: the scratch of products, d, e, h, the scratch of the reduction, the order, Z, then what the rest needs.
+
+export function diagonalAt(work: usize): usize {
+  return work + gemmWork
+}
+
+export function couplingsAt(n: i32, work: usize): usize {
+  return at<f64>(work + gemmWork, n)
+}
+
+export function normsAt(n: i32, work: usize): usize {
+  return at<f64>(work + gemmWork, 2 * n)
+}
+
+export function orderAt(n: i32, work: usize): usize {
+  return at<f64>(work + gemmWork, (3 + tridiagonalWork) * n)
+}
+
+export function vectorsAt(n: i32, work: usize): usize {
+  return at<f64>(work + gemmWork, (4 + tridiagonalWork) * n)
+}
+
+export function restAt(n: i32, work: usize): usize {
+  return at<f64>(vectorsAt(n, work), n * rowDistance(n))
+}
+
+export function rotationsAt(n: i32, work: usize): usize {
+  return at<f64>(restAt(n, work), orthogonalWork(n))
+}
+
 /**
  * The eigenvalues, ascending, and with `vectors` orthonormal eigenvectors as the columns of a. Only the lower triangle is read.
  * Returns false where QL did not converge or the matrix has NaN or infinity.
  */
 export function symmetricEigen(n: i32, a: usize, values: usize, vectors: bool, work: usize): bool {
   if (n === 0) return true
-  const scale = scaleToOne(n, a)
+  const scale = reduce(n, a, work)
   if (scale === 0) return false
-  const d = work + gemmWork
-  const e = at<f64>(d, n)
-  const h = at<f64>(e, n)
-  const spare = at<f64>(h, n)
-  tridiagonalise(n, a, d, e, h, spare)
-  const order = at<f64>(spare, tridiagonalWork * n)
-  const z = at<f64>(order, n)
-  const ldz = vectors ? rowDistance(n) : 0
-  const rest = at<f64>(z, n * ldz)
-  if (vectors) orthogonalRows(n, a, h, z, ldz, rest, work)
-  const pairs = at<f64>(rest, orthogonalWork(n))
-  if (!diagonalise(n, d, e, z, ldz, ldz, pairs)) return false
+  if (!vectors) {
+    if (!diagonalise(n, diagonalAt(work), couplingsAt(n, work))) return false
+    finish(n, scale, values, work)
+    return true
+  }
+  const z = vectorsAt(n, work)
+  const ldz = rowDistance(n)
+  orthogonalRows(n, a, normsAt(n, work), z, ldz, restAt(n, work), work)
+  const state = rotationsAt(n, work)
+  begin(n, state)
+  let did = more
+  while (did === more) {
+    did = record(n, diagonalAt(work), couplingsAt(n, work), state)
+    if (did === failed) return false
+    applyBatch(n, state, z, ldz, 0, ldz)
+  }
+  finish(n, scale, values, work)
+  scatterColumns(n, 0, n, z, ldz, orderAt(n, work), a)
+  return true
+}
+
+/** To tridiagonal form; returns the scale of it, or 0 where the matrix has NaN or infinity. */
+export function reduce(n: i32, a: usize, work: usize): f64 {
+  const scale = scaleToOne(n, a)
+  if (scale === 0) return 0
+  const h = normsAt(n, work)
+  tridiagonalise(n, a, diagonalAt(work), couplingsAt(n, work), h, at<f64>(h, n))
+  return scale
+}
+
+/** The values in order. */
+export function finish(n: i32, scale: f64, values: usize, work: usize): void {
+  const d = diagonalAt(work)
+  const order = orderAt(n, work)
   sort(n, d, order)
   for (let i = 0; i < n; i++) {
     store<f64>(at<f64>(values, i), load<f64>(at<f64>(d, load<i32>(order + <usize>i * 4))) / scale)
   }
-  if (vectors) scatterColumns(n, z, ldz, order, a)
-  return true
 }
 
 /**
@@ -87,10 +137,13 @@ function sort(n: i32, d: usize, order: usize): void {
   }
 }
 
-/** Column i of a <- row order_i of z; in blocks of rows of a, which would otherwise leave the cache between two columns. */
-function scatterColumns(n: i32, z: usize, ldz: i32, order: usize, a: usize): void {
-  for (let k0 = 0; k0 < n; k0 += 32) {
-    const end = min(k0 + 32, n)
+/**
+ * Rows `from` to `to` - 1 of a, whose column i is row order_i of z; in blocks of rows, which would otherwise leave the cache between two
+ * columns.
+ */
+export function scatterColumns(n: i32, from: i32, to: i32, z: usize, ldz: i32, order: usize, a: usize): void {
+  for (let k0 = from; k0 < to; k0 += 32) {
+    const end = min(k0 + 32, to)
     for (let i = 0; i < n; i++) {
       const row = at<f64>(z, load<i32>(order + <usize>i * 4) * ldz)
       for (let k = k0; k < end; k++) store<f64>(at<f64>(a, k * n + i), load<f64>(at<f64>(row, k)))

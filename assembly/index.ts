@@ -7,9 +7,18 @@ import { gemm, gemmWork, lower, whole } from "./gemm"
 import { assign } from "./tile"
 import { mirror } from "./triangle"
 
+export { compare32, maximum32, minimum32, select32 } from "./choice"
 export { cholesky, choleskyInverse, choleskySolve } from "./cholesky"
+export { fillConstants } from "./constants"
+export { depthwiseImage32, depthwiseKernel32 } from "./depthwise"
 export { eigenBytes, symmetricEigen } from "./eigen"
-export { sumRows32, tanh32, transpose32 } from "./rows"
+export { erf32 } from "./erf"
+export { exp32, expm132, tanh32 } from "./exponential"
+export { addSquares32, sideBySide32 } from "./gradients"
+export { log1p32, log32, softplus32 } from "./logarithm"
+export { gate32, maxPool32, pick32, unpool32 } from "./pooling"
+export { maxColumns32, sumColumns32, sumRows32, transpose32 } from "./rows"
+export { add32, fold32, patches32, pullBack32 } from "./windows"
 
 export function workBytes(): i32 {
   return gemmWork
@@ -54,5 +63,5 @@ export function syrk32(n: i32, k: i32, a: usize, rows: bool, c: usize, work: usi
 
 function syrk<T>(n: i32, k: i32, a: usize, rs: i32, cs: i32, c: usize, work: usize): void {
   gemm<T>(n, n, k, a, rs, cs, a, cs, rs, c, n, assign, lower, work)
-  mirror<T>(n, c)
+  mirror<T>(0, n, c, n)
 }

@@ -10,12 +10,21 @@ import { gemm, whole } from "./gemm"
 import { assign, subtract } from "./tile"
 import { at } from "./vector"
 
-const block: i32 = 32
+/** Vectors of a block. */
+export const block: i32 = 32
 
 /** Numbers of scratch that `orthogonalRows` needs for n rows. */
 export function orthogonalWork(n: i32): i32 {
-  return 3 * block * n + 2 * block * block
+  return blockWork(n) + rowWork * n
 }
+
+/** Numbers of what `prepare` makes of a block for n rows: V, T and G. */
+export function blockWork(n: i32): i32 {
+  return block * n + 2 * block * block
+}
+
+/** Numbers of scratch that `apply` needs for each row. */
+export const rowWork: i32 = 2 * block
 
 /** z (n rows, `ldz` apart) becomes Q^T. Row i of `a` holds u_i in its first i places. */
 export function orthogonalRows(
@@ -27,28 +36,61 @@ export function orthogonalRows(
   spare: usize,
   work: usize
 ): void {
-  memory.fill(z, 0, <usize>(n * ldz) * 8)
-  for (let r = 0; r < n; r++) store<f64>(at<f64>(z, r * (ldz + 1)), 1)
-  const t = spare
-  const g = at<f64>(t, block * block)
-  const v = at<f64>(g, block * block)
-  const zv = at<f64>(v, block * n)
-  const zvt = at<f64>(zv, block * n)
+  identity(0, n, z, ldz)
+  const rest = at<f64>(spare, blockWork(n))
   for (let first = 1; first < n; first += block) {
-    const count = min(block, n - first)
-    // The last vector of the block has this many places.
-    const size = first + count - 1
-    for (let r = 0; r < count; r++) {
-      const length = first + r
-      memory.copy(at<f64>(v, r * size), at<f64>(a, length * n), <usize>length * 8)
-      memory.fill(at<f64>(v, r * size + length), 0, <usize>(size - length) * 8)
-    }
-    gemm<f64>(count, count, size, v, size, 1, v, 1, size, g, count, assign, whole, work)
-    triangular(count, g, at<f64>(h, first), t)
-    gemm<f64>(size, count, size, z, ldz, 1, v, 1, size, zv, count, assign, whole, work)
-    gemm<f64>(size, count, count, zv, count, 1, t, count, 1, zvt, count, assign, whole, work)
-    gemm<f64>(size, size, count, zvt, count, 1, v, size, 1, z, ldz, subtract, whole, work)
+    prepare(n, first, a, h, spare, work)
+    apply(n, first, 0, n, spare, z, ldz, rest, work)
   }
+}
+
+/** Rows `from` to `end` - 1 of the identity. */
+export function identity(from: i32, end: i32, z: usize, ldz: i32): void {
+  memory.fill(at<f64>(z, from * ldz), 0, <usize>((end - from) * ldz) * 8)
+  for (let r = from; r < end; r++) store<f64>(at<f64>(z, r * (ldz + 1)), 1)
+}
+
+/** V, T and G of the block of vectors from `first` on, at `to`. */
+export function prepare(n: i32, first: i32, a: usize, h: usize, to: usize, work: usize): void {
+  const count = min(block, n - first)
+  // The last vector of the block has this many places.
+  const size = first + count - 1
+  const v = to
+  const t = at<f64>(v, block * n)
+  const g = at<f64>(t, block * block)
+  for (let r = 0; r < count; r++) {
+    const length = first + r
+    memory.copy(at<f64>(v, r * size), at<f64>(a, length * n), <usize>length * 8)
+    memory.fill(at<f64>(v, r * size + length), 0, <usize>(size - length) * 8)
+  }
+  gemm<f64>(count, count, size, v, size, 1, v, 1, size, g, count, assign, whole, work)
+  triangular(count, g, at<f64>(h, first), t)
+}
+
+/** Rows `from` to `end` - 1 of z times a block that `prepare` made; `rowWork` numbers at `spare` for each of these rows. */
+export function apply(
+  n: i32,
+  first: i32,
+  from: i32,
+  end: i32,
+  prepared: usize,
+  z: usize,
+  ldz: i32,
+  spare: usize,
+  work: usize
+): void {
+  const count = min(block, n - first)
+  const size = first + count - 1
+  const rows = min(end, size) - from
+  if (rows <= 0) return
+  const v = prepared
+  const t = at<f64>(v, block * n)
+  const zv = spare
+  const zvt = at<f64>(zv, block * rows)
+  const to = at<f64>(z, from * ldz)
+  gemm<f64>(rows, count, size, to, ldz, 1, v, 1, size, zv, count, assign, whole, work)
+  gemm<f64>(rows, count, count, zv, count, 1, t, count, 1, zvt, count, assign, whole, work)
+  gemm<f64>(rows, size, count, zvt, count, 1, v, size, 1, to, ldz, subtract, whole, work)
 }
 
 /** T from G = V V^T and the norms. */

@@ -9,9 +9,9 @@ import { at } from "./vector"
 /** Rotations that are recorded before they are applied, for each row of the matrix. */
 const batch: i32 = 32
 
-/** Numbers of scratch that `diagonalise` needs for n rows: two of each rotation, the runs, and a weight of each row. */
+/** Numbers of scratch that `record` needs for n rows: its state, two of each rotation, the runs, and a weight of each row. */
 export function rotationWork(n: i32): i32 {
-  return 2 * batch * n + runWork(batch * n) + n
+  return 2 + 2 * batch * n + runWork(batch * n) + n
 }
 
 /** QL iterations granted for each row of the matrix, as in LAPACK's dsteqr. */
@@ -29,52 +29,68 @@ function hypotenuse(x: f64, y: f64): f64 {
 }
 
 /**
- * Diagonalises T = (d, e) in place: d becomes the eigenvalues in no order, and the rows of z their vectors, W^T z with T = W diag(d)
- * W^T.
- *
- * *Shapes* z is n x `columns` with rows `ldz` apart, or 0 columns for the values only. Returns false after `iterationsPerRow` n
- * iterations.
+ * Diagonalises T = (d, e) in place: d becomes the eigenvalues in no order. Returns false after `iterationsPerRow` n iterations.
  */
-export function diagonalise(
-  n: i32,
-  d: usize,
-  e: usize,
-  z: usize,
-  ldz: i32,
-  columns: i32,
-  pairs: usize
-): bool {
+export function diagonalise(n: i32, d: usize, e: usize): bool {
+  let left = iterationsPerRow * n
+  for (let l = 0; l < n; l++) {
+    for (let m = endOfBlock(n, l, d, e); m > l; m = endOfBlock(n, l, d, e)) {
+      if (left-- === 0) return false
+      sweep(l, m, d, e, 0)
+    }
+  }
+  return true
+}
+
+/** What `record` did: all that there was to do, a batch, or nothing that converged. */
+export const complete: i32 = 0
+export const more: i32 = 1
+export const failed: i32 = -1
+
+/** Sets out to diagonalise n rows; the scratch at `state` has `rotationWork` numbers. */
+export function begin(n: i32, state: usize): void {
+  store<i32>(state, 0)
+  store<i32>(state, iterationsPerRow * n, 4)
+}
+
+/**
+ * The next batch of rotations in the diagonalisation of T = (d, e). With all of them applied to the rows of z, by `applyBatch`, these become
+ * W^T z, where T = W diag(d) W^T.
+ */
+export function record(n: i32, d: usize, e: usize, state: usize): i32 {
   const most = batch * n
+  const pairs = at<f64>(state, 2)
   const runs = at<f64>(pairs, 2 * most)
   const weights = at<f64>(runs, runWork(most))
   let recorded = 0
   let end = runs
-  let light = false
-  let left = iterationsPerRow * n
-  if (columns > 0) for (let i = 0; i < n; i++) store<f64>(at<f64>(weights, i), 1)
-  for (let l = 0; l < n; l++) {
-    while (true) {
-      const m = endOfBlock(n, l, d, e)
-      if (m === l) break
-      if (left-- === 0) return false
-      if (columns === 0) {
-        sweep(l, m, d, e, 0)
-        continue
-      }
-      if (light || recorded + n > most) {
-        rotate(n, runs, end, pairs, weights, z, ldz, columns)
-        recorded = 0
-        end = runs
-      }
+  let left = load<i32>(state, 4)
+  for (let i = 0; i < n; i++) store<f64>(at<f64>(weights, i), 1)
+  for (let l = load<i32>(state); l < n; l++) {
+    for (let m = endOfBlock(n, l, d, e); m > l; m = endOfBlock(n, l, d, e)) {
+      if (left-- === 0) return failed
       const here = at<f64>(pairs, 2 * recorded)
       const first = sweep(l, m, d, e, here)
       end = weigh(first, m, here, weights, end)
       recorded += m - first
-      light = isLight(first, m, weights)
+      if (isLight(first, m, weights) || recorded + n > most) {
+        store<i32>(state, l)
+        store<i32>(state, left, 4)
+        store<u32>(state, <u32>end, 8)
+        return more
+      }
     }
   }
-  if (columns > 0) rotate(n, runs, end, pairs, weights, z, ldz, columns)
-  return true
+  store<u32>(state, <u32>end, 8)
+  return complete
+}
+
+/** Applies what `record` left at `state` to columns `from` to `to` - 1 of z; both are multiples of a strip. */
+export function applyBatch(n: i32, state: usize, z: usize, ldz: i32, from: i32, to: i32): void {
+  const most = batch * n
+  const pairs = at<f64>(state, 2)
+  const runs = at<f64>(pairs, 2 * most)
+  rotate(n, runs, load<u32>(state, 8), pairs, at<f64>(runs, runWork(most)), z, ldz, from, to)
 }
 
 /** Whether a weight of the rows first .. m is so small that the next sweeps might take it out of range. */

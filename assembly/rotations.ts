@@ -73,7 +73,9 @@ function storeRun(run: usize, first: i32, m: i32, exchanged: i32): usize {
   return run + runBytes
 }
 
-/** Applies the runs from `runs` to `end` to the rows of z, and the weights, which become 1. `columns` is a multiple of `strip`. */
+/**
+ * Applies the runs from `runs` to `end`, and the weights, to columns `from` to `to` - 1 of the n rows of z; both are multiples of `strip`.
+ */
 export function rotate(
   n: i32,
   runs: usize,
@@ -82,10 +84,11 @@ export function rotate(
   weights: usize,
   z: usize,
   ldz: i32,
-  columns: i32
+  from: i32,
+  to: i32
 ): void {
   const stride = <usize>ldz * 8
-  for (let j = 0; j < columns; j += strip) {
+  for (let j = from; j < to; j += strip) {
     let next = pairs
     for (let run = runs; run < end; run += runBytes) {
       const first = load<i32>(run)
@@ -97,7 +100,6 @@ export function rotate(
     }
     for (let i = 0; i < n; i++) scaleStrip(at<f64>(weights, i), at<f64>(z, i * ldz + j))
   }
-  for (let i = 0; i < n; i++) store<f64>(at<f64>(weights, i), 1)
 }
 
 /** `count` rotations on 16 columns, from the row at `row` upwards. */

@@ -1,44 +1,21 @@
 /**
- * What a network does besides products, on float32: tanh, sums over rows, transposes.
+ * What goes along or across the rows of a matrix of float32: sums, maxima, transposes.
  */
-import { addProduct, at, subtractProduct, transposeSquare } from "./vector"
-
-/**
- * out = tanh(x), number by number, in place or not.
- *
- * *Math* tanh |x| = e / (e + 2) with e = expm1(2 |x|), so that small numbers keep their relative precision. 2 |x| = p ln 2 + r, |r| <=
- * ln 2 / 2, and e = 2^p expm1(r) + (2^p - 1) with the Taylor polynomial of degree 7, whose remainder is under 2^-25 of expm1(r).
- */
-export function tanh32(n: i32, x: usize, out: usize): void {
-  let i = 0
-  for (; i + 4 <= n; i += 4) v128.store(at<f32>(out, i), tanhOf(v128.load(at<f32>(x, i))))
-  for (; i < n; i++) v128.store_lane<f32>(at<f32>(out, i), tanhOf(v128.load_splat<f32>(at<f32>(x, i))), 0)
-}
-
-function tanhOf(x: v128): v128 {
-  // Beyond 20, tanh is 1 in float32. NaN stays NaN.
-  const t = f32x4.min(f32x4.add(f32x4.abs(x), f32x4.abs(x)), f32x4.splat(40))
-  const p = f32x4.nearest(f32x4.mul(t, f32x4.splat(<f32>Math.LOG2E)))
-  // ln 2 in two parts, the first of 9 bits: its product with p is exact.
-  let r = subtractProduct<f32>(t, p, f32x4.splat(0.693359375))
-  r = subtractProduct<f32>(r, p, f32x4.splat(-2.1219444e-4))
-  let s = f32x4.splat(1.0 / 5040.0)
-  s = addProduct<f32>(f32x4.splat(1.0 / 720.0), s, r)
-  s = addProduct<f32>(f32x4.splat(1.0 / 120.0), s, r)
-  s = addProduct<f32>(f32x4.splat(1.0 / 24.0), s, r)
-  s = addProduct<f32>(f32x4.splat(1.0 / 6.0), s, r)
-  s = addProduct<f32>(f32x4.splat(0.5), s, r)
-  const m = addProduct<f32>(r, f32x4.mul(r, r), s)
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(p), i32x4.splat(127)), 23)
-  const e = addProduct<f32>(f32x4.sub(power, f32x4.splat(1)), power, m)
-  const y = f32x4.div(e, f32x4.add(e, f32x4.splat(2)))
-  return v128.or(y, v128.and(x, i32x4.splat(0x80000000)))
-}
+import { at, transposeSquare } from "./vector"
 
 /** out_j = sum over i of x_ij, each sum in the order of the rows. */
 export function sumRows32(rows: i32, columns: i32, x: usize, out: usize): void {
   let j = 0
   for (; j + 16 <= columns; j += 16) sumSixteen(rows, columns, at<f32>(x, j), at<f32>(out, j))
+  for (; j + 4 <= columns; j += 4) {
+    let from = at<f32>(x, j)
+    let sums = f32x4.splat(0)
+    for (let i = 0; i < rows; i++) {
+      sums = f32x4.add(sums, v128.load(from))
+      from = at<f32>(from, columns)
+    }
+    v128.store(at<f32>(out, j), sums)
+  }
   for (; j < columns; j++) {
     let from = at<f32>(x, j)
     let sum: f32 = 0
@@ -66,6 +43,59 @@ function sumSixteen(rows: i32, columns: i32, x: usize, out: usize): void {
   v128.store(out, s1, 16)
   v128.store(out, s2, 32)
   v128.store(out, s3, 48)
+}
+
+/** out_i = sum over j of x_ij: sixteen sums side by side and then their sum, the same for every row. */
+export function sumColumns32(rows: i32, columns: i32, x: usize, out: usize): void {
+  for (let i = 0; i < rows; i++) {
+    store<f32>(at<f32>(out, i), sumOf(columns, x))
+    x = at<f32>(x, columns)
+  }
+}
+
+function sumOf(n: i32, x: usize): f32 {
+  let s0 = f32x4.splat(0)
+  let s1 = s0
+  let s2 = s0
+  let s3 = s0
+  let j = 0
+  for (; j + 16 <= n; j += 16) {
+    const from = at<f32>(x, j)
+    s0 = f32x4.add(s0, v128.load(from))
+    s1 = f32x4.add(s1, v128.load(from, 16))
+    s2 = f32x4.add(s2, v128.load(from, 32))
+    s3 = f32x4.add(s3, v128.load(from, 48))
+  }
+  s0 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3))
+  for (; j + 4 <= n; j += 4) s0 = f32x4.add(s0, v128.load(at<f32>(x, j)))
+  s0 = f32x4.add(s0, v128.shuffle<f32>(s0, s0, 2, 3, 0, 1))
+  let sum = f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 1)
+  for (; j < n; j++) sum += load<f32>(at<f32>(x, j))
+  return sum
+}
+
+/** out_i = the largest of x_ij over j, NaN where one is. There is at least one column. */
+export function maxColumns32(rows: i32, columns: i32, x: usize, out: usize): void {
+  for (let i = 0; i < rows; i++) {
+    store<f32>(at<f32>(out, i), maxOf(columns, x))
+    x = at<f32>(x, columns)
+  }
+}
+
+function maxOf(n: i32, x: usize): f32 {
+  let m0 = f32x4.splat(-Infinity)
+  let m1 = m0
+  let j = 0
+  for (; j + 8 <= n; j += 8) {
+    const from = at<f32>(x, j)
+    m0 = f32x4.max(m0, v128.load(from))
+    m1 = f32x4.max(m1, v128.load(from, 16))
+  }
+  m0 = f32x4.max(m0, m1)
+  for (; j + 4 <= n; j += 4) m0 = f32x4.max(m0, v128.load(at<f32>(x, j)))
+  for (; j < n; j++) m0 = f32x4.max(m0, v128.load_splat<f32>(at<f32>(x, j)))
+  m0 = f32x4.max(m0, v128.shuffle<f32>(m0, m0, 2, 3, 0, 1))
+  return f32x4.extract_lane(f32x4.max(m0, v128.shuffle<f32>(m0, m0, 1, 0, 3, 2)), 0)
 }
 
 /** out (columns x rows) = x^T, of numbers of 32 bits, bit for bit. */

@@ -96,28 +96,33 @@ export function clearUpper(n: i32, a: usize): void {
   for (let i = 0; i < n; i++) memory.fill(at<f64>(a, i * n + i + 1), 0, <usize>(n - i - 1) * 8)
 }
 
-/** Copies the lower triangle onto the upper one; in squares, whose rows and columns both stay in the cache. */
-export function mirror<T>(n: i32, a: usize): void {
-  for (let i0 = 0; i0 < n; i0 += 16) {
-    const end = min(i0 + 16, n)
-    for (let j0 = 0; j0 <= i0; j0 += 16) {
-      for (let i = i0; i < end; i++) {
+/**
+ * Copies rows `first` to `end` - 1 of the lower triangle onto columns of the upper one; rows are `lda` apart. In squares, whose rows and
+ * columns both stay in the cache.
+ */
+export function mirror<T>(first: i32, end: i32, a: usize, lda: i32): void {
+  for (let i0 = first; i0 < end; i0 += 16) {
+    const i1 = min(i0 + 16, end)
+    for (let j0 = 0; j0 < i1; j0 += 16) {
+      for (let i = i0; i < i1; i++) {
         for (let j = j0, last = min(j0 + 16, i); j < last; j++) {
-          store<T>(at<T>(a, j * n + i), load<T>(at<T>(a, i * n + j)))
+          store<T>(at<T>(a, j * lda + i), load<T>(at<T>(a, i * lda + j)))
         }
       }
     }
   }
 }
 
-/** Copies the upper triangle onto the lower one. */
-export function mirrorUpper(n: i32, a: usize): void {
-  for (let i0 = 0; i0 < n; i0 += 16) {
-    const end = min(i0 + 16, n)
-    for (let j0 = 0; j0 <= i0; j0 += 16) {
-      for (let i = i0; i < end; i++) {
+/** Moves columns `first` to `end` - 1 of the upper triangle of an n x n matrix to rows of the lower one, and leaves 0 there. */
+export function fold(n: i32, first: i32, end: i32, a: usize): void {
+  for (let i0 = first; i0 < end; i0 += 16) {
+    const i1 = min(i0 + 16, end)
+    for (let j0 = 0; j0 < i1; j0 += 16) {
+      for (let i = i0; i < i1; i++) {
         for (let j = j0, last = min(j0 + 16, i); j < last; j++) {
-          store<f64>(at<f64>(a, i * n + j), load<f64>(at<f64>(a, j * n + i)))
+          const from = at<f64>(a, j * n + i)
+          store<f64>(at<f64>(a, i * n + j), load<f64>(from))
+          store<f64>(from, 0)
         }
       }
     }

@@ -37,3 +37,18 @@ export function transposeSquare(from: usize, step: usize, to: usize, next: usize
   v128.store(to + 2 * next, v128.shuffle<f64>(ba, dc, 0, 2))
   v128.store(to + 3 * next, v128.shuffle<f64>(ba, dc, 1, 3))
 }
+
+/** The first `count` numbers of 32 bits at `from`, 1 to 3, and `rest` for the others. */
+export function loadPart(from: usize, count: i32, rest: f32): v128 {
+  let x = v128.load_lane<f32>(from, f32x4.splat(rest), 0)
+  if (count > 1) x = v128.load_lane<f32>(from, x, 1, 4)
+  if (count > 2) x = v128.load_lane<f32>(from, x, 2, 8)
+  return x
+}
+
+/** The first `count` numbers of x, 1 to 3, to `to`. */
+export function storePart(to: usize, count: i32, x: v128): void {
+  v128.store_lane<f32>(to, x, 0)
+  if (count > 1) v128.store_lane<f32>(to, x, 1, 4)
+  if (count > 2) v128.store_lane<f32>(to, x, 2, 8)
+}

@@ -1,66 +1,41 @@
-/** The gradient of the MLP 784-512-512-10 at batch 256, by natgrad and by tfjs's own wasm backend as it is shipped. */
+/** A training step of the MLP 784-512-512-10 at batch 256: by natgrad's gradient, and by tfjs's own optimiser on its wasm backend as shipped. */
 import * as tf from "@tensorflow/tfjs"
-import { Effect, Layer } from "effect"
-import { Conditional, DataSource, Key, Likelihood, Network } from "../src/index.ts"
+import { Effect } from "effect"
+import { Conditional, Params } from "../src/index.ts"
+import { lossOf, parametersOf, perceptron, shippedOn } from "./tfjs.ts"
+import { timed } from "./turns.ts"
+import { problemOf } from "./workloads.ts"
 
-const [examples, features, hidden, classes] = [256, 784, 512, 10]
-
-const shapes: ReadonlyArray<readonly [number, number]> = [
-  [features, hidden],
-  [hidden, hidden],
-  [hidden, classes]
-]
-
-/** The mean cross-entropy and its gradients by tfjs, read out: what a step of any optimiser begins with. */
-const byTfjs = (values: Float32Array, x: Float32Array, y: ReadonlyArray<number>) => {
-  const own = tf.getBackend()
-  tf.setBackend("wasm")
-  let at = 0
-  const parameters = shapes.flatMap(([rows, columns]) => {
-    const kernel = tf.tensor2d(values.subarray(at, at + rows * columns), [rows, columns])
-    const bias = tf.tensor1d(values.subarray(at + rows * columns, at + (rows + 1) * columns))
-    at += (rows + 1) * columns
-    return [kernel, bias]
-  })
-  const loss = (...of: Array<tf.Tensor>) => {
-    let a: tf.Tensor = tf.tensor2d(x, [examples, features])
-    for (const [layer] of shapes.entries()) {
-      const s = tf.add(tf.matMul(a as tf.Tensor2D, of[2 * layer] as tf.Tensor2D), of[2 * layer + 1]!)
-      a = layer === shapes.length - 1 ? s : tf.relu(s)
-    }
-    return tf.losses.softmaxCrossEntropy(tf.oneHot(tf.tensor1d([...y], "int32"), classes), a) as tf.Scalar
-  }
-  tf.tidy(() => {
-    for (const gradient of tf.grads(loss)(parameters)) gradient.dataSync()
-  })
-  tf.dispose(parameters)
-  tf.setBackend(own)
-}
+const learningRate = 1e-3
 
 export const shipped = Effect.gen(function* () {
-  const conditional = Conditional.make(
-    Network.sequential(features, [
-      Network.dense(hidden),
-      Network.relu,
-      Network.dense(hidden),
-      Network.relu,
-      Network.dense(classes)
-    ]),
-    Likelihood.categorical
-  )
-  const params = Conditional.init(conditional, { seed: 1 })
-  const key = Key.make(2)
-  const x = Float32Array.from({ length: examples * features }, (_, i) => Key.uniform(key, i, 0))
-  const y = Array.from({ length: examples }, (_, n) => n % classes)
-  const data = yield* Layer.build(DataSource.fromArrays({ x: { data: x, shape: [examples, features] }, y }))
+  const { conditional, data, params, x, y } = yield* problemOf("t")
+  const { features } = conditional.network
   const gradient = Conditional.gradient(conditional, params).pipe(Effect.provideContext(data))
+  const step = Effect.map(gradient, (g) =>
+    Params.make(
+      params.space,
+      params.values.map((value, i) => value - learningRate * g.values[i]!)
+    )
+  )
+  const forward = perceptron(tf.relu)
+  // As its user has it: variables that stay on the device, and a new batch for each step.
+  const variables = yield* shippedOn(
+    "wasm",
+    Effect.acquireRelease(
+      Effect.sync(() => tf.tidy(() => parametersOf(params).map((part) => tf.variable(part)))),
+      (all) => Effect.sync(() => tf.dispose(all))
+    )
+  )
+  const optimizer = tf.train.sgd(learningRate)
+  const byTfjs = Effect.sync(() =>
+    tf.tidy(() => {
+      const inputs = tf.tensor2d(x, [y.length, features])
+      optimizer.minimize(() => lossOf(forward(inputs, variables), y), true, variables)!.dataSync()
+    })
+  )
   return [
-    { workload: "t", what: "gradient", sampler: "-", run: gradient },
-    {
-      workload: "t",
-      what: "tfjs shipped",
-      sampler: "-",
-      run: Effect.sync(() => byTfjs(params.values, x, y))
-    }
+    timed({ workload: "t", what: "step", sampler: "-" }, step),
+    shippedOn("wasm", timed({ workload: "t", what: "tfjs step", sampler: "-", device: "wasm" }, byTfjs))
   ]
 })

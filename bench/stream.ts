@@ -1,51 +1,26 @@
 /**
  * K-FAC of the MLP 784-64-10 over a stream that is made as it is read: time and peak memory for some N, one process each.
  *
- * `node bench/stream.ts N DEVICE` prints one line of JSON; `streams` of this file runs it for several N.
+ * `node bench/stream.ts DEVICE THREADS N` prints one line of JSON; `streams` of this file runs it for several N.
  */
-import { spawnSync } from "node:child_process"
-import { fileURLToPath } from "node:url"
+import { existsSync, readFileSync } from "node:fs"
 import { Effect, Layer, Stream } from "effect"
-import {
-  Conditional,
-  DataSource,
-  Device,
-  Fisher,
-  Key,
-  Likelihood,
-  Network,
-  Sampler,
-  Structure
-} from "../src/index.ts"
+import { Conditional, DataSource, Fisher, Key, Likelihood, Network, Structure } from "../src/index.ts"
+import { answer, child, type Place } from "./children.ts"
+import { median, type Series } from "./turns.ts"
+import { samplers } from "./workloads.ts"
 
 const features = 784
 const batchSize = 500
 
-/** What one process measures. */
-export interface Streamed {
-  readonly examples: number
-  readonly ms: number
-  /** Peak resident memory, in MiB. */
-  readonly peak: number
-}
+export const network = () =>
+  Network.sequential(features, [Network.dense(64), Network.relu, Network.dense(10)])
 
-/** The same for each N, one process after the other. */
-export const streams = (counts: ReadonlyArray<number>, device: string): ReadonlyArray<Streamed> =>
-  counts.map((examples) => {
-    const { status, stderr, stdout } = spawnSync(
-      process.execPath,
-      [fileURLToPath(import.meta.url), String(examples), device],
-      { encoding: "utf8" }
-    )
-    if (status !== 0) throw new Error(`bench/stream.ts ended with ${status}: ${stderr}`)
-    return JSON.parse(stdout) as Streamed
-  })
-
-const measure = Effect.fnUntraced(function* (examples: number) {
+/** Some rows of noise, again and again: what is timed is the estimate, not the generator. */
+export const noise = (examples: number) => {
   const key = Key.make(2)
-  // Some rows of noise, again and again: what is timed is the estimate, not the generator.
   const rows = Float32Array.from({ length: batchSize * features }, (_, i) => Key.uniform(key, i, 0))
-  const data = DataSource.fromStream({
+  return DataSource.fromStream({
     name: "noise",
     pass: () =>
       Stream.range(0, Math.ceil(examples / batchSize) - 1).pipe(
@@ -55,22 +30,41 @@ const measure = Effect.fnUntraced(function* (examples: number) {
         })
       )
   })
-  const conditional = Conditional.make(
-    Network.sequential(features, [Network.dense(64), Network.relu, Network.dense(10)]),
-    Likelihood.categorical
-  )
+}
+
+/** The same for each N, in three processes one after the other: how much garbage waits to be collected differs from one to the next. */
+export const streams = (counts: ReadonlyArray<number>, place: Place): ReadonlyArray<Series> =>
+  counts.map((examples) => {
+    const three = [1, 2, 3].map(() => child<Required<Series>>("stream.ts", place, String(examples)))
+    return {
+      label: three[0]!.label,
+      times: three.flatMap(({ times }) => times),
+      peak: median(three.map(({ peak }) => peak))
+    }
+  })
+
+/**
+ * The most memory that this process had resident so far, in MiB. Node's own figure begins, on Linux, with what the process had that started
+ * this one.
+ */
+const peakMemory = (): number => {
+  const kib = existsSync("/proc/self/status")
+    ? /VmHWM:\s*(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]
+    : undefined
+  return (kib === undefined ? process.resourceUsage().maxRSS : Number(kib)) / 1024
+}
+
+const measure = Effect.fnUntraced(function* (examples: number) {
+  const conditional = Conditional.make(network(), Likelihood.categorical)
   const params = Conditional.init(conditional, { seed: 1 })
   const estimate = Fisher.estimate(conditional, params, Structure.kfac).pipe(
-    Effect.provide(Layer.mergeAll(data, Sampler.monteCarlo({ draws: 1, seed: 0 })))
+    Effect.provide(Layer.mergeAll(samplers.mc1, noise(examples)))
   )
   const start = performance.now()
   yield* estimate
   const ms = performance.now() - start
-  return { examples, ms, peak: process.resourceUsage().maxRSS / 1024 }
+  const label = { workload: "stream", what: "kfac", sampler: "mc1", examples }
+  return { label, times: [ms], peak: peakMemory() } satisfies Series
 })
 
-if (import.meta.main) {
-  const [examples, device] = process.argv.slice(2)
-  const layer = device === "native" ? Device.native : Device.wasm
-  console.log(JSON.stringify(await Effect.runPromise(measure(Number(examples)).pipe(Effect.provide(layer)))))
-}
+if (import.meta.main) await answer((examples) => measure(Number(examples)))

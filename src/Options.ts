@@ -104,7 +104,7 @@ export const attempt =
     })
 
 /**
- * Whether x - x is 0 for every number: without a branch in the loop, and with four sums, none of which waits for another. One such function
+ * Whether 0 x is 0 for every number: without a branch in the loop, and with four sums, none of which waits for another. One such function
  * for each type of array, as an engine compiles a loop for the types that it has met.
  */
 const allFinite =
@@ -113,12 +113,12 @@ const allFinite =
     let [a, b, c, d] = [0, 0, 0, 0]
     const whole = values.length - (values.length % 4)
     for (let i = 0; i < whole; i += 4) {
-      a += values[i]! - values[i]!
-      b += values[i + 1]! - values[i + 1]!
-      c += values[i + 2]! - values[i + 2]!
-      d += values[i + 3]! - values[i + 3]!
+      a += 0 * values[i]!
+      b += 0 * values[i + 1]!
+      c += 0 * values[i + 2]!
+      d += 0 * values[i + 3]!
     }
-    for (let i = whole; i < values.length; i++) a += values[i]! - values[i]!
+    for (let i = whole; i < values.length; i++) a += 0 * values[i]!
     return a + b + c + d === 0
   }
 

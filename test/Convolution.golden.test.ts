@@ -18,7 +18,8 @@ import { compareConvolution } from "./oracle/fixture-checks.ts"
 import { stepStructures } from "./oracle/fixture-steps.ts"
 import { convolutionFixture } from "./oracle/fixtures.ts"
 import { flatten, relativeError, scale, transpose } from "./oracle/linear.ts"
-import { devices, rows, subject } from "./support/subject.ts"
+import { rows, subject } from "./support/subject.ts"
+import { everyDevice as devices } from "./support/webgpu.ts"
 
 const product = 1e-5
 const solution = 2e-4

@@ -1,4 +1,4 @@
-/** The kernels of the wasm device that move numbers: gather, slice and concatenation are those of the cpu device, bit for bit. */
+/** The kernels of the wasm device that move numbers: gather, slice, concatenation, tile and reverse are those of the cpu device, bit for bit. */
 import * as tf from "@tensorflow/tfjs"
 import { Effect } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
@@ -79,7 +79,19 @@ const programs: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
   "concatenation along the last axis": (x) => tf.concat([tf.slice(x, [0, 0, 0, 1], [3, 4, 2, 2]), x], -1),
   "concatenation with nothing": (x) => tf.concat([tf.slice(x, [0, 0], [3, 0]), x], 1),
   stack: (x) => tf.stack([x, x], 2),
-  unstack: (x) => tf.unstack(x, 1)[2]!
+  unstack: (x) => tf.unstack(x, 1)[2]!,
+  "tile of every axis": (x) => tf.tile(x, [2, 1, 3, 2]),
+  "tile of the first axis": (x) => tf.tile(x, [3, 1, 1, 1]),
+  "tile of the last axis": (x) => tf.tile(x, [1, 1, 1, 4]),
+  "tile of columns of one": (x) => tf.tile(x.reshape([120, 1]), [1, 13]),
+  "tile to nothing": (x) => tf.tile(x, [1, 0, 2, 1]),
+  "tile of one number": (x) => tf.tile(tf.slice(x.flatten(), [9], [1]), [5]),
+  "broadcast of a row": (x) => tf.broadcastTo(tf.slice(x, [0, 1, 0, 0], [1, 1, 2, 5]), [3, 4, 2, 5]),
+  "reverse of the last axis": (x) => tf.reverse(x, -1),
+  "reverse of the first and a middle axis": (x) => tf.reverse(x, [0, 2]),
+  "reverse of all": (x) => tf.reverse(x),
+  "reverse of nothing": (x) => tf.reverse(tf.slice(x, [0, 1], [3, 0]), 2),
+  "reverse of an axis of one": (x) => tf.reverse(x.reshape([120, 1]), 1)
 }
 
 for (const [type, x] of Object.entries(tensors)) {

@@ -18,7 +18,7 @@ import {
 import { relativeError } from "./oracle/linear.ts"
 import { generator } from "./oracle/random.ts"
 import { outputsOf } from "./support/samplers.ts"
-import { devices } from "./support/subject.ts"
+import { everyDevice as devices } from "./support/webgpu.ts"
 
 const random = generator(21)
 const x = Array.from({ length: 11 }, () => Array.from(random.normals(24)))

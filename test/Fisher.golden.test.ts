@@ -13,7 +13,8 @@ import {
 } from "../src/index.ts"
 import { type Fixture, fixture, fixtureNames, type SampledFixture } from "./oracle/fixtures.ts"
 import { relativeError } from "./oracle/linear.ts"
-import { devices, rows, subject } from "./support/subject.ts"
+import { rows, subject } from "./support/subject.ts"
+import { everyDevice as devices } from "./support/webgpu.ts"
 
 const product = 1e-5
 const solution = 2e-4

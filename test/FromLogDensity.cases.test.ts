@@ -84,7 +84,8 @@ describe("a log-density in tfjs", () => {
   it("many scores at once are those one by one, to 1e-6; control: those of the next row are not", () => {
     const random = generator(2)
     const [z, y] = [random.normals(7 * 4), random.normals(7 * 2)]
-    const together = own.many!.scores({ y, z, rows: 7 })
+    const rows = { z: Float32Array.from(z), examples: 7, size: 4 }
+    const together = own.many!.open(rows).scores(y, new Float64Array(7).fill(1))
     expect(together.length).toBe(28)
     for (let r = 0; r < 7; r++) {
       const one = own.at(z.subarray(4 * r, 4 * r + 4)).score(y.subarray(2 * r, 2 * r + 2))

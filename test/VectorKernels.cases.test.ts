@@ -81,6 +81,120 @@ describe("tanh", () => {
   })
 })
 
+describe("functions and choices of tensors", () => {
+  const shape = [3, 5, 7] as const
+  const x = () => tf.tensor3d(filled(shape, 2), [...shape])
+  const positive = () => tf.add(tf.abs(x()), 0.1)
+  const whole = () => tf.cast(tf.round(x()), "int32")
+  const row = () => tf.tensor1d([0.5, -1, 0, 2, -0.25, 1, Number.NaN])
+  const column = () => tf.tensor2d([1, -1, 0, 0.5, 2], [5, 1])
+  const programs: Readonly<Record<string, () => tf.Tensor>> = {
+    exp: () => tf.exp(x()),
+    expm1: () => tf.expm1(x()),
+    log: () => tf.log(positive()),
+    log1p: () => tf.log1p(positive()),
+    softplus: () => tf.softplus(x()),
+    erf: () => tf.erf(x()),
+    "exp of int32": () => tf.exp(whole()),
+    "x to the power 1": () => tf.pow(x(), 1),
+    "x to the power 2": () => tf.pow(x(), 2),
+    "x to the power 3": () => tf.pow(x(), 3),
+    "x to the power 1.5": () => tf.pow(positive(), 1.5),
+    "an int32 to the power 2": () => tf.pow(whole(), 2),
+    "a number to the powers x": () => tf.pow(2, x()),
+    "the larger of x and a number": () => tf.maximum(x(), 0.5),
+    "the larger of a number and x": () => tf.maximum(0.5, x()),
+    "the larger of x and a row": () => tf.maximum(x(), row()),
+    "the smaller of a column and x": () => tf.minimum(column(), x()),
+    "the smaller of x and what repeats in the middle": () =>
+      tf.minimum(x(), tf.slice(x(), [0, 1, 0], [3, 1, 7])),
+    "the larger of a row and a column": () => tf.maximum(row(), column()),
+    "the larger of nothing": () => tf.maximum(tf.zeros([0, 7]), row()),
+    "the larger of int32": () => tf.maximum(whole(), tf.scalar(1, "int32")),
+    ...Object.fromEntries(
+      Object.entries({
+        less: tf.less,
+        lessEqual: tf.lessEqual,
+        greater: tf.greater,
+        greaterEqual: tf.greaterEqual,
+        equal: tf.equal,
+        notEqual: tf.notEqual
+      }).flatMap(([name, compare]) => [
+        [`${name} of x and a number`, () => compare(tf.round(x()), 1)],
+        [`${name} of a number and x`, () => compare(1, tf.round(x()))],
+        [`${name} of x and a row`, () => compare(tf.round(x()), row())],
+        [`${name} of a column and x`, () => compare(column(), tf.round(x()))],
+        [`${name} of int32`, () => compare(whole(), tf.scalar(1, "int32"))]
+      ])
+    ),
+    "where x is over 0": () => tf.where(tf.greater(x(), 0), x(), tf.neg(x())),
+    "where a row says": () => tf.where(tf.greater(row(), 0), x(), 0),
+    "where, of int32": () => tf.where(tf.greater(x(), 0), whole() as tf.Tensor, tf.scalar(3, "int32")),
+    "the mean over leading axes": () => tf.mean(x(), [0, 1]),
+    "the mean over the last axis, kept": () => tf.mean(x(), 2, true),
+    "the mean over the middle axis": () => tf.mean(x(), 1),
+    "the mean over axes apart": () => tf.mean(x(), [0, 2]),
+    "the mean of int32": () => tf.mean(whole()),
+    "the largest over the last axis": () => tf.max(x(), 2),
+    "the largest over the last two axes, kept": () => tf.max(x(), [1, 2], true),
+    "the largest over the first axis": () => tf.max(x(), 0),
+    "the largest of int32": () => tf.max(whole(), 2)
+  }
+  for (const [title, program] of Object.entries(programs)) {
+    it(`${title}: the shape, type and numbers of the cpu, to 32 eps; control: another operand`, async () => {
+      const found = tf.getBackend()
+      const made = []
+      for (const backend of ["cpu", wasmBackend]) {
+        await tf.setBackend(backend)
+        const before = tf.memory().numTensors
+        made.push(
+          tf.tidy(() => {
+            const out = program()
+            return { shape: out.shape, dtype: out.dtype, values: Array.from(out.dataSync()) }
+          })
+        )
+        expect(tf.memory().numTensors).toBe(before)
+      }
+      await tf.setBackend(found)
+      const [cpu, own] = made
+      expect([own!.shape, own!.dtype]).toEqual([cpu!.shape, cpu!.dtype])
+      const close = (values: ReadonlyArray<number>): boolean =>
+        values.every((value, i) => {
+          const due = cpu!.values[i]!
+          return Object.is(value, due) || Math.abs(value - due) <= 32 * eps32 * Math.max(1, Math.abs(due))
+        })
+      expect(close(own!.values)).toBe(true)
+      if (own!.values.length > 0)
+        expect(close(own!.values.map((value) => (value === 0 ? 1 : -value)))).toBe(false)
+    })
+  }
+})
+
+describe("sums of nothing", () => {
+  const dirty = (): void => tf.dispose(tf.fill([64], 7))
+  for (const [shape, axis] of [
+    [[0, 5], 0],
+    [[5, 0], 1],
+    [[3, 0, 4], 1],
+    [[0], 0]
+  ] as const) {
+    it(`over ${axis} of ${shape.join(" x ")}: sum and mean are 0 whatever lay there; control: of ones`, async () => {
+      const found = tf.getBackend()
+      await tf.setBackend(wasmBackend)
+      tf.tidy(() => {
+        dirty()
+        for (const reduce of [tf.sum, tf.mean]) {
+          const zeros = Array.from(reduce(tf.zeros([...shape]), axis).dataSync())
+          expect(zeros.every((value) => value === 0)).toBe(true)
+          const ones = Array.from(reduce(tf.ones(shape.map((side) => side || 1)), axis).dataSync())
+          expect(ones.every((value) => value === 1)).toBe(true)
+        }
+      })
+      await tf.setBackend(found)
+    })
+  }
+})
+
 describe("sums", () => {
   for (const [shape, axis] of [
     [[7, 5], 0],

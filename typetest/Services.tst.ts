@@ -80,6 +80,7 @@ describe("a service's own failures", () => {
     >()
     expect(Device.cpu).type.toBe<Layer.Layer<Device, Errors.DeviceUnavailable>>()
     expect(Device.wasm).type.toBe<Layer.Layer<Device, Errors.DeviceUnavailable>>()
+    expect(Device.webgpu).type.toBe<Layer.Layer<Device, Errors.DeviceUnavailable>>()
     expect(Device.auto).type.toBe<Layer.Layer<Device, Errors.DeviceUnavailable>>()
   })
   test("of one service are no other service", () => {

@@ -20,6 +20,7 @@ import {
   stackedCotangent,
   summedSquares
 } from "../model/Score.ts"
+import { squaredSums } from "../tensor/Squares.ts"
 import { sumOfSquares, times } from "./internal/arrays.ts"
 import { byForm } from "./internal/byForm.ts"
 import { outweighs, roundingFloor, singular } from "./internal/damped.ts"
@@ -59,6 +60,26 @@ const rotate = (score: OuterScore, a: Float32Array, g: Float32Array): OuterScore
     input,
     cotangent: turned.reshape([count, examples, columns])
   }
+}
+
+/**
+ * `sum_{k,n} (U_A^T D U_G)^2`. Where there are more positions than a gradient has rows and columns, the gradients are turned and not what
+ * they are made of: either way it is two products.
+ */
+const squaresInBases = (score: OuterScore, a: Float32Array, g: Float32Array): tf.Tensor2D => {
+  const { block, cotangent, input, positions } = score
+  const { bias, columns, rows } = block
+  const count = cotangent.shape[0]
+  const first = positions * (rows * rows + count * columns * columns)
+  const then = count * rows * columns * (rows + columns)
+  const own =
+    positions > 1 && then < first
+      ? squaredSums({
+          ...{ input, cotangent, positions, bias },
+          turned: { left: tf.tensor2d(a, [rows, rows]), right: tf.tensor2d(g, [columns, columns]) }
+        })
+      : undefined
+  return own ?? summedSquares(rotate(score, a, g))
 }
 
 const inBases = ([a, g]: ReadonlyArray<Float32Array>, { means, space }: Moments): Rotated => {
@@ -155,7 +176,7 @@ const scalings = (name: string, constants: ReadonlyArray<Float32Array>): Structu
     constants,
     moments: ({ blocks }) => blocks.map(({ columns, rows }) => Sum({ size: rows * columns })),
     reduce: ({ layers }) =>
-      layers.map((score) => summedSquares(rotate(requireOuter(score), constants[0]!, constants[1]!))),
+      layers.map((score) => squaresInBases(requireOuter(score), constants[0]!, constants[1]!)),
     operations: (moments) => ({
       ...operations(constants, moments),
       restrict: () => ({ structure: self, means: moments.means })

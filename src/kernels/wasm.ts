@@ -6,11 +6,13 @@
  * reference serves.
  */
 
+import { type ElementwiseKernels, elementwise } from "./elementwise.ts"
 import { type Arena, instantiate, makeArena, type Opened } from "./internal/arena.ts"
 import { fusedModule, plainModule } from "./internal/modules.ts"
 import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
 import { requireLength, requireSizes } from "./reference/require.ts"
 import { reference } from "./reference.ts"
+import type { WindowKernels } from "./windows.ts"
 
 /** Whether the engine has fused multiply-adds (relaxed SIMD): Node from 24 on, Chrome from 114 on. */
 export const fusedWorks = (): boolean => WebAssembly.validate(bytes(fusedModule))
@@ -19,11 +21,17 @@ export const fusedWorks = (): boolean => WebAssembly.validate(bytes(fusedModule)
 export const compileKernels = (fused: boolean): Promise<WebAssembly.Module> =>
   WebAssembly.compile(bytes(fused ? fusedModule : plainModule))
 
+/** The same, and their parts, for a memory that threads share (pool.ts). */
+export const compileShared = async (fused: boolean): Promise<WebAssembly.Module> => {
+  const { fusedModule, plainModule } = await import("./internal/sharedModules.ts")
+  return WebAssembly.compile(bytes(fused ? fusedModule : plainModule))
+}
+
 /** The compiled kernels on typed arrays, with a memory of their own. */
 export const wasmKernels = (module: WebAssembly.Module): Kernels => kernelsOn(makeArena(module))
 
 /** Kernels on somebody else's memory, in place. Addresses are bytes. */
-export interface HeapKernels {
+export interface HeapKernels extends ElementwiseKernels {
   /** C (m x n) = op(A) op(B) in float32, row-major. C overlaps neither. */
   readonly gemm: (
     m: number,
@@ -37,12 +45,12 @@ export interface HeapKernels {
   ) => void
   /** C (n x n) = A^T A for a k x n matrix A, or with `rows` A A^T for an n x k one; in float32, its own transpose bit for bit. */
   readonly syrk: (n: number, k: number, a: number, rows: boolean, c: number) => void
-  /** out = tanh(x) for n float32, to 4 units of the last place of what libm gives. */
-  readonly tanh: (n: number, x: number, out: number) => void
   /** The sum of the rows of a float32 matrix, each column in the order of the rows. */
   readonly sumRows: (rows: number, columns: number, x: number, out: number) => void
   /** out (columns x rows) = x^T, of numbers of 32 bits, bit for bit. */
   readonly transpose: (rows: number, columns: number, x: number, out: number) => void
+  /** Convolutions and pooling. */
+  readonly windows: WindowKernels
 }
 
 /**
@@ -58,23 +66,24 @@ export const heapKernels = (
   const work = allocate(exports.workBytes())
   if (work === 0) throw new Error("out of memory: no room on the heap for the scratch of the kernels")
   return {
+    ...elementwise(exports),
     gemm: (m, n, k, a, transposeA, b, transposeB, c) =>
       exports.gemm32(m, n, k, a, transposeA, b, transposeB, c, work),
     syrk: (n, k, a, rows, c) => exports.syrk32(n, k, a, rows, c, work),
-    tanh: exports.tanh32,
     sumRows: exports.sumRows32,
-    transpose: exports.transpose32
+    transpose: exports.transpose32,
+    windows: exports
   }
 }
 
 const bytes = (base64: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
 
-/** The kernels on an arena. */
-export const kernelsOn = (arena: Arena): Kernels => ({
+/** The kernels on an arena; where it has no memory for a call, `otherwise` serves. */
+export const kernelsOn = (arena: Arena, otherwise: Kernels = reference): Kernels => ({
   name: "wasm",
-  gemm: (p) => gemm(arena, p),
-  syrk: (p) => syrk(arena, p),
+  gemm: (p) => gemm(arena, p, otherwise),
+  syrk: (p) => syrk(arena, p, otherwise),
   cholesky: (p) => {
     const { n, a } = p
     requireSizes("cholesky", { n })
@@ -88,7 +97,7 @@ export const kernelsOn = (arena: Arena): Kernels => ({
         a.set(copy)
         return failed
       },
-      () => reference.cholesky(p)
+      () => otherwise.cholesky(p)
     )
   },
   choleskySolve: (p) => {
@@ -106,7 +115,7 @@ export const kernelsOn = (arena: Arena): Kernels => ({
         exports.choleskySolve(n, left!, columns, right!, work!)
         b.set(x)
       },
-      () => reference.choleskySolve(p)
+      () => otherwise.choleskySolve(p)
     )
   },
   choleskyInverse: (p) => {
@@ -122,7 +131,7 @@ export const kernelsOn = (arena: Arena): Kernels => ({
         exports.choleskyInverse(n, left!, to!, work!)
         out.set(new Float64Array(buffer, to!, n * n))
       },
-      () => reference.choleskyInverse(p)
+      () => otherwise.choleskyInverse(p)
     )
   },
   symmetricEigen: (p) => {
@@ -140,7 +149,7 @@ export const kernelsOn = (arena: Arena): Kernels => ({
         if (vectors) a.set(copy)
         return true
       },
-      () => reference.symmetricEigen(p),
+      () => otherwise.symmetricEigen(p),
       arena.eigenScratch(n, vectors)
     )
   }
@@ -149,7 +158,7 @@ export const kernelsOn = (arena: Arena): Kernels => ({
 /** Below this many right-hand sides the copy of the factor costs more than the solve. */
 const fewColumns = 4
 
-const gemm = (arena: Arena, p: Gemm): void => {
+const gemm = (arena: Arena, p: Gemm, otherwise: Kernels): void => {
   const { m, n, k, a, b, out } = p
   requireSizes("gemm", { m, n, k })
   requireLength("gemm", "a", a, m * k)
@@ -165,13 +174,13 @@ const gemm = (arena: Arena, p: Gemm): void => {
       copied(Type, buffer, right!, b, k * n)
       const multiply = Type === Float32Array ? exports.gemm32 : exports.gemm64
       multiply(m, n, k, left!, p.transposeA === true, right!, p.transposeB === true, to!, work!)
-      out.set(new Type(buffer, to!, m * n))
+      out.set(viewOf(Type, buffer, to!, m * n))
     },
-    () => reference.gemm(p)
+    () => otherwise.gemm(p)
   )
 }
 
-const syrk = (arena: Arena, p: Syrk): void => {
+const syrk = (arena: Arena, p: Syrk, otherwise: Kernels): void => {
   const { rows, n, a, out } = p
   requireSizes("syrk", { rows, n })
   requireLength("syrk", "a", a, rows * n)
@@ -185,9 +194,9 @@ const syrk = (arena: Arena, p: Syrk): void => {
       copied(Type, buffer, from!, a, rows * n)
       const square = Type === Float32Array ? exports.syrk32 : exports.syrk64
       square(n, rows, from!, false, to!, work!)
-      out.set(new Type(buffer, to!, n * n))
+      out.set(viewOf(Type, buffer, to!, n * n))
     },
-    () => reference.syrk(p)
+    () => otherwise.syrk(p)
   )
 }
 
@@ -197,9 +206,19 @@ type RealConstructor = Float32ArrayConstructor | Float64ArrayConstructor
 const common = (...operands: ReadonlyArray<Real>): RealConstructor =>
   operands.every((operand) => operand instanceof Float32Array) ? Float32Array : Float64Array
 
+/** A view of the memory at `at`. */
+const viewOf = (Type: RealConstructor, buffer: ArrayBufferLike, at: number, length: number): Real =>
+  Type === Float32Array ? new Float32Array(buffer, at, length) : new Float64Array(buffer, at, length)
+
 /** A view of the memory at `at`, filled with the first `length` numbers of an operand. */
-const copied = (Type: RealConstructor, buffer: ArrayBuffer, at: number, from: Real, length: number): Real => {
-  const view = new Type(buffer, at, length)
+const copied = (
+  Type: RealConstructor,
+  buffer: ArrayBufferLike,
+  at: number,
+  from: Real,
+  length: number
+): Real => {
+  const view = viewOf(Type, buffer, at, length)
   view.set(from.length === length ? from : from.subarray(0, length))
   return view
 }

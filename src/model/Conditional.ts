@@ -17,15 +17,16 @@ import {
 import { decodeOrThrow, firstNonFinite, Seed } from "../Options.ts"
 import { fold, make as makeKey } from "../random/Key.ts"
 import { Device } from "../tensor/Device.ts"
+import { copyNumbers } from "../tensor/Numbers.ts"
 import type { Batch, Labels } from "./Batch.ts"
 import * as Init from "./Init.ts"
 import { forward, type LinearizedNetwork, linearize as linearizeNetwork } from "./internal/walk.ts"
 import type { Weights } from "./Layer.ts"
-import type { SampledDistribution, SampledLikelihood } from "./Likelihood.ts"
+import type { Many, SampledDistribution, SampledLikelihood } from "./Likelihood.ts"
 import * as Network from "./Network.ts"
 import { type Layout, mismatch } from "./ParamSpace.ts"
 import * as Params from "./Params.ts"
-import { type Scores, summedGradient, tensorsOf } from "./Score.ts"
+import { type Scores, summedGradientParts, tensorsOf } from "./Score.ts"
 import type { Tangent } from "./Tangent.ts"
 
 export interface Conditional<S extends string> {
@@ -202,6 +203,8 @@ export interface Outputs {
   readonly observed: (n: number) => Float32Array | undefined
   /** p(y|x) of example n of the block, by what was observed of it: computed at the first call, then kept. */
   readonly distribution: (n: number) => SampledDistribution
+  /** All of them at once, where the likelihood has that; computed at the first call, then kept. */
+  readonly many?: (() => Many) | undefined
 }
 
 const outputs = <S extends string>(
@@ -213,13 +216,16 @@ const outputs = <S extends string>(
   const cache: Array<SampledDistribution | undefined> = new Array(batch.examples)
   const labels = likelihood.observes === true ? batch.labels : undefined
   const observed = (n: number) => labels?.values.subarray(n * labels.labelSize, (n + 1) * labels.labelSize)
+  const together = likelihood.many?.at === likelihood.at ? likelihood.many : undefined
+  let opened: Many | undefined
   return {
     batch,
     likelihood,
     z,
     size,
     observed,
-    distribution: (n) => (cache[n] ??= likelihood.at(z.subarray(n * size, (n + 1) * size), observed(n)))
+    distribution: (n) => (cache[n] ??= likelihood.at(z.subarray(n * size, (n + 1) * size), observed(n))),
+    many: together && (() => (opened ??= together.open({ z, examples: batch.examples, size })))
   }
 }
 
@@ -289,8 +295,14 @@ export const linearize = Effect.fnUntraced(function* <S extends string>(
       for (const tensor of new Set(made.tape)) keep(tensor)
       return made
     })
-    .pipe(Effect.mapError((error) => (error.cause instanceof InvalidArgument ? error.cause : thrown(error))))
-  const [z] = yield* device.read("linearize", [map.output])
+    .pipe(Effect.mapError(thrown))
+  const { output, verdict } = map
+  const [z, numbers] = yield* device.read(
+    "linearize",
+    verdict === undefined ? [output] : [output, verdict.numbers]
+  )
+  const refusal = verdict?.refusal(numbers!)
+  if (refusal !== undefined) return yield* refusal
   const outs = outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
   return {
     outputs: outs,
@@ -352,24 +364,42 @@ const pullback = Effect.fnUntraced(function* <S extends string>(
   outputs: number,
   cotangents: Float32Array
 ): Effect.fn.Return<Float32Array, TensorFailure | ShapeMismatch | NonFinite, Device | Scope.Scope> {
-  const together = map.pullback
-  if (together === undefined) {
-    return yield* sumScores(yield* backprop(space, map, examples, outputs, cotangents, 1, 1))
-  }
   yield* requireCotangents(cotangents, 1, examples, outputs)
-  const device = yield* Device
-  const sums = yield* device
-    .compute("pullback", (keep) => together(tf.tensor2d(cotangents, [examples, outputs])).map(keep))
-    .pipe(Effect.mapError(thrown))
-  return laidOut(space, yield* device.read("pullback", sums))
+  return yield* vectorOf("pullback", space, () => {
+    if (map.pullback === undefined) {
+      return map.scores(tf.tensor3d(cotangents, [1, examples, outputs])).map(summedGradientParts)
+    }
+    return map.pullback(tf.tensor2d(cotangents, [examples, outputs])).map((sum) => [sum])
+  }).pipe(Effect.mapError(thrown))
 }, Effect.scoped)
 
-/** The values of every block as one vector. */
-const laidOut = ({ blocks, size }: Layout, parts: ReadonlyArray<Float32Array>): Float32Array => {
-  const values = new Float32Array(size)
-  for (const [i, { offset }] of blocks.entries()) values.set(parts[i]!, offset)
+/** The vector that a tensor program gives of each block in parts, which lie one after the other. */
+const vectorOf = Effect.fnUntraced(function* (
+  stage: string,
+  { blocks, size }: Layout,
+  program: () => ReadonlyArray<ReadonlyArray<tf.Tensor>>
+): Effect.fn.Return<Float32Array, TensorFailure, Device | Scope.Scope> {
+  const device = yield* Device
+  const { distant, values } = yield* device.compute(stage, (keep) => {
+    const values = new Float32Array(size)
+    const distant: Array<{ readonly at: number; readonly tensor: tf.Tensor }> = []
+    for (const [i, parts] of program().entries()) {
+      let at = blocks[i]!.offset
+      for (const tensor of parts) {
+        if (!copyNumbers(tensor, values, at)) distant.push({ at, tensor: keep(tensor) })
+        at += tensor.size
+      }
+    }
+    return { values, distant }
+  })
+  if (distant.length === 0) return values
+  const read = yield* device.read(
+    stage,
+    distant.map(({ tensor }) => tensor)
+  )
+  for (const [i, { at }] of distant.entries()) values.set(read[i]!, at)
   return values
-}
+})
 
 const pushforward = Effect.fnUntraced(function* <S extends string>(
   conditional: Conditional<S>,
@@ -387,14 +417,11 @@ const pushforward = Effect.fnUntraced(function* <S extends string>(
 }, Effect.scoped)
 
 /** `sum_{k,n}` of the gradients, as numbers. *Fails*: `TensorFailure`. */
-export const sumScores = Effect.fnUntraced(function* <S extends string>(
-  scores: Scores<S>
-): Effect.fn.Return<Float32Array, TensorFailure, Device | Scope.Scope> {
-  const device = yield* Device
-  const sums = yield* device.compute("sum of scores", (keep) =>
-    scores.layers.map((score) => keep(summedGradient(score)))
-  )
-  return laidOut(scores.space, yield* device.read("sum of scores", sums))
+export const sumScores = Effect.fnUntraced(function* <S extends string>({
+  layers,
+  space
+}: Scores<S>): Effect.fn.Return<Float32Array, TensorFailure, Device | Scope.Scope> {
+  return yield* vectorOf("sum of scores", space, () => layers.map(summedGradientParts))
 }, Effect.scoped)
 
 /**
@@ -426,8 +453,11 @@ export const labelsOf = (
       })
     )
   }
+  // One array for the labels that are looked at: a view of each would cost more than the look.
+  const y = new Float32Array(due)
   for (let n = 0; n < examples; n++) {
-    const wrong = likelihood.invalid(labels.values.subarray(n * due, (n + 1) * due), outputs, indices[n]!)
+    for (let j = 0; j < due; j++) y[j] = labels.values[n * due + j]!
+    const wrong = likelihood.invalid(y, outputs, indices[n]!)
     if (wrong !== undefined) return Result.fail(wrong)
   }
   return Result.succeed(labels)

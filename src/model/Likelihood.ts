@@ -104,24 +104,43 @@ export interface SampledLikelihood {
   readonly inverseLink?: "softmax" | "sigmoid"
   /** The distribution for the output z `[C]` of one example. Without `observed` every part counts once. */
   readonly at: (z: ArrayLike<number>, observed?: ArrayLike<number>) => SampledDistribution
-  /** Many at once, where that costs less than one by one. */
-  readonly many?: Many
+  /** Many examples at once, where that costs less than one by one. */
+  readonly many?: ManyAt
 }
 
-/** Some y `[R, labelSize]` and as many z `[R, C]`. */
-export interface LabelRows {
-  readonly rows: number
-  readonly y: ArrayLike<number>
-  readonly z: ArrayLike<number>
+/** The outputs of some examples, `[N, C]`. */
+export interface OutputRows {
+  readonly z: Float32Array
+  readonly examples: number
+  readonly size: number
 }
 
-/** What `at` gives one by one, of many z. */
+/**
+ * The distributions of many examples, none of which is weighted. They are `at`'s: a likelihood that is another's copy, with an `at` of its own,
+ * goes by that alone.
+ */
+export interface ManyAt {
+  readonly at: SampledLikelihood["at"]
+  readonly open: (outputs: OutputRows) => Many
+}
+
+/** What `at` gives of each of N examples, to the bit, in loops over all of them. */
 export interface Many {
-  /** `[R]` */
-  readonly logProbabilities: (rows: LabelRows) => Float64Array
-  /** `[R, C]` */
-  readonly scores: (rows: LabelRows) => Float64Array
+  /** log p of one y each, `[N]`, for `[N, labelSize]`. */
+  readonly logProbabilities: (y: ArrayLike<number>) => Float64Array
+  /**
+   * Scores times a factor each, rounded to float32, `[R, C]`, for R y `[R, labelSize]` of which y r is of example r mod N. Where the factor
+   * is 0 the score is, whatever the y.
+   */
+  readonly scores: (y: Float64Array, factors: Float64Array) => Float32Array
+  /** K draws of each, `[K, N, labelSize]`: draw k of example n from the uniform numbers `uniforms(n)(k, slot)`. */
+  readonly draws?: (columns: number, uniforms: (n: number) => Uniforms) => Float64Array
+  /** The columns of S of each, rounded to float32, `[columns, N, C]`. */
+  readonly factors?: () => Float32Array
 }
+
+/** Uniform numbers in (0, 1) of one example: the one that its draw takes at a slot. */
+export type Uniforms = (draw: number, slot: number) => number
 
 /** A likelihood whose Fisher and KL divergence have closed forms: every sampler works with it. */
 export interface Likelihood extends SampledLikelihood {

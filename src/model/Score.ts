@@ -11,6 +11,7 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { sumOf } from "../tensor/Device.ts"
+import { squaredSums } from "../tensor/Squares.ts"
 import type { Layout, ParamBlock, ParamSpace } from "./ParamSpace.ts"
 
 /** Gradients [K, N, in(+1), out] as the sums over T positions of abar[n, t] g[k, n, t]^T. Tensors of the stage that made it. */
@@ -84,20 +85,24 @@ export const stackedCotangent = ({ cotangent }: OuterScore): tf.Tensor2D =>
 const columnSum = (g: tf.Tensor): tf.Tensor2D =>
   g.shape[0] === 1 ? g.reshape<tf.Tensor2D>([g.shape[1]!, g.shape[2]!]) : tf.sum<tf.Tensor2D>(g, 0)
 
-/** [a; 1]^T g: the 1 of the bias is a row of sums, and not a column more in a copy of a. */
-const withBias = ({ block }: OuterScore, a: tf.Tensor2D, g: tf.Tensor2D): tf.Tensor2D => {
-  if (!block.bias) return tf.matMul(a, g, true, false)
+/** [a; 1]^T g, its rows in parts: the 1 of the bias is a row of sums, and not a column more in a copy of a. */
+const withBias = ({ block }: OuterScore, a: tf.Tensor2D, g: tf.Tensor2D): ReadonlyArray<tf.Tensor2D> => {
+  if (!block.bias) return [tf.matMul(a, g, true, false)]
   const sums: tf.Tensor2D = tf.matMul(tf.ones([1, g.shape[0]]) as tf.Tensor2D, g)
-  if (block.rows === 1) return sums
-  const product: tf.Tensor2D = tf.matMul(a, g, true, false)
-  return tf.concat([product, sums])
+  return block.rows === 1 ? [sums] : [tf.matMul(a, g, true, false), sums]
 }
 
-/** `sum_{k,n} gradient`, `[in(+1), out]`. Cost: one product. */
-export const summedGradient = (score: Score): tf.Tensor2D =>
+/** `sum_{k,n} gradient`, `[in(+1), out]`, as parts below each other. Cost: one product. */
+export const summedGradientParts = (score: Score): ReadonlyArray<tf.Tensor2D> =>
   score._tag === "Written"
-    ? tf.sum(score.gradient, [0, 1]).reshape([score.block.rows, score.block.columns])
+    ? [tf.sum(score.gradient, [0, 1]).reshape([score.block.rows, score.block.columns])]
     : withBias(score, score.input, columnSum(score.cotangent))
+
+const below = (parts: ReadonlyArray<tf.Tensor2D>): tf.Tensor2D =>
+  parts.length === 1 ? parts[0]! : tf.concat([...parts])
+
+/** The parts of `summedGradientParts` as one. */
+export const summedGradient = (score: Score): tf.Tensor2D => below(summedGradientParts(score))
 
 /** The columns `[from, to)` of the cotangents side by side, `[N T, (to - from) out]`. */
 const columnsAcross = ({ cotangent }: OuterScore, from: number, to: number): tf.Tensor2D => {
@@ -182,10 +187,13 @@ export const summedSquares = (score: Score): tf.Tensor2D => {
   const { rows, columns: out } = score.block
   if (score._tag === "Written") return tf.sum(tf.square(score.gradient), [0, 1]).reshape([rows, out])
   if (score.positions === 1) {
-    return withBias(score, tf.square(score.input), columnSum(tf.square(score.cotangent)))
+    return below(withBias(score, tf.square(score.input), columnSum(tf.square(score.cotangent))))
   }
-  const columns = score.cotangent.shape[0]
-  const examples = score.cotangent.shape[1] / score.positions
+  const { cotangent, input, positions } = score
+  const own = squaredSums({ input, cotangent, positions, bias: score.block.bias })
+  if (own !== undefined) return own
+  const columns = cotangent.shape[0]
+  const examples = cotangent.shape[1] / positions
   const squares = (left: tf.Tensor2D, right: tf.Tensor2D): tf.Tensor2D => {
     const ofExample = productOfExample(left, right, examples)
     return sumOf(examples, (n) => tf.square(ofExample(n)))

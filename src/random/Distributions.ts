@@ -114,27 +114,33 @@ export const normals =
  * A class of probability 0 is never drawn. Where rounding leaves the sum of all below u, the last class of
  * positive probability is.
  *
- * *Shapes* 0 < u < 1; probabilities non-negative with sum 1, in either precision.
+ * *Shapes* 0 < u < 1; probabilities non-negative with sum 1, in either precision; of a table of them, those of `classes` classes from
+ * `from` on.
  * *Fails* throws `InvalidArgument` where u lies beyond a sum that no rounding explains: NaN, or below 0.999.
  */
-export const categorical = (u: number, probabilities: ArrayLike<number>): number => {
+export const categorical = (
+  u: number,
+  probabilities: ArrayLike<number>,
+  from = 0,
+  classes = probabilities.length
+): number => {
   let cumulative = 0
-  for (let i = 0; i < probabilities.length; i++) {
+  for (let i = 0; i < classes; i++) {
     // A class of probability 0 leaves the sum as it is, and the sum did not exceed u before: it cannot be
     // returned.
-    cumulative += probabilities[i]!
+    cumulative += probabilities[from + i]!
     if (u < cumulative) return i
   }
   if (cumulative >= 0.999) {
-    for (let i = probabilities.length - 1; i >= 0; i--) {
-      if (probabilities[i]! > 0) return i
+    for (let i = classes - 1; i >= 0; i--) {
+      if (probabilities[from + i]! > 0) return i
     }
   }
   throw new InvalidArgument({
     argument: "probabilities",
     value: String(cumulative),
     message:
-      `The probabilities of ${probabilities.length} classes sum to ${cumulative}, not to 1. ` +
+      `The probabilities of ${classes} classes sum to ${cumulative}, not to 1. ` +
       "Pass finite, non-negative numbers with sum 1, such as a softmax."
   })
 }

@@ -26,10 +26,11 @@ import {
   type Outputs
 } from "../model/Conditional.ts"
 import * as Cotangent from "../model/Cotangent.ts"
+import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Params } from "../model/Params.ts"
 import { attempt } from "../Options.ts"
 import type { Device } from "../tensor/Device.ts"
-import { blockSizeFor, mean, type PassOptions, rebatch } from "./Blocks.ts"
+import { blockSizeFor, mean, meanOf, type PassOptions, rebatch, type Total, total } from "./Blocks.ts"
 import type { DataError, DataSource } from "./DataSource.ts"
 import * as Draws from "./Draws.ts"
 import { closedForm } from "./internal/closedForm.ts"
@@ -52,11 +53,10 @@ const labelsOf = <S extends string>({ likelihood, network }: Conditional<S>, bat
 /** `sum_n -log p(y_n|x_n)` of a block on the data's own labels. *Fails*: `TensorFailure` of a log-density of one's own. */
 const lossOf = (outputs: Outputs, labels: Labels): Result.Result<number, TensorFailure> =>
   attempt<TensorFailure>()(() => {
-    const { batch, likelihood, z } = outputs
-    const many = likelihood.many?.logProbabilities({ rows: batch.examples, y: labels.values, z })
+    const many = outputs.many?.().logProbabilities(labels.values)
     if (many !== undefined) return many.reduce((sum, value) => sum - value, 0)
     let loss = 0
-    for (let n = 0; n < batch.examples; n++) {
+    for (let n = 0; n < outputs.batch.examples; n++) {
       const y = labels.values.subarray(n * labels.labelSize, (n + 1) * labels.labelSize)
       loss -= outputs.distribution(n).logProbability(y)
     }
@@ -124,15 +124,38 @@ export const lossAndGradient = Effect.fn("Conditional.lossAndGradient")(function
   DataSource | Device | Scope.Scope
 > {
   const loaded = yield* load(conditional, params)
-  const { size } = conditional.network.space
-  const values = yield* mean(passOf(conditional, options), size + 1, (batch) =>
+  const whole = yield* total(passOf(conditional, options), (batch) =>
     blockGradient(loaded, batch).pipe(Effect.map(({ gradient, loss }) => [gradient, Float64Array.of(loss)]))
   )
-  const gradient = yield* Effect.fromResult(
-    attempt<NonFinite>()(() => Cotangent.make(conditional.network.space, values.subarray(0, size)))
-  )
-  return { loss: values[size]!, gradient }
+  return yield* Effect.fromResult(meanGradient(conditional.network.space, whole))
 }, Effect.scoped)
+
+/** Of sums of the gradient and of the loss. *Fails*: `NonFinite`. */
+const meanGradient = <S extends string>(
+  space: ParamSpace<S>,
+  whole: Total
+): Result.Result<LossGradient<S>, NonFinite> => {
+  const { examples, sums } = whole
+  const sum = sums[0]!
+  const loss = sums[1]![0]! / examples
+  // Numbers of one block alone are nobody else's.
+  const values = sum instanceof Float32Array ? sum : new Float32Array(space.size)
+  let nothing = loss - loss
+  for (let i = 0; i < values.length; i++) {
+    const value = Math.fround(sum[i]! / examples)
+    values[i] = value
+    // 0 for a number, else NaN.
+    nothing += value - value
+  }
+  // They were looked at here: `Cotangent.make` would copy them and look again.
+  if (nothing === 0) return Result.succeed({ loss, gradient: { _tag: "Cotangent", space, values } })
+  return Result.flatMap(meanOf(whole, space.size + 1), (means) =>
+    attempt<NonFinite>()(() => ({
+      loss,
+      gradient: Cotangent.make(space, means.subarray(0, space.size))
+    }))
+  )
+}
 
 /** The gradient of the mean negative log-likelihood on the data's own labels; see `lossAndGradient`. */
 export const gradient = <S extends string>(

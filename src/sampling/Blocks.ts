@@ -4,7 +4,7 @@
  * A float sum depends on where its terms are cut. Because blocks are of one size and are folded in the order of the data, every
  * average over the data has the same bits for any batch size of the source and any concurrency.
  */
-import { Effect, Schema, Stream } from "effect"
+import { Effect, Result, Schema, Stream } from "effect"
 import { EmptyData, type InvalidArgument, NonFinite } from "../Errors.ts"
 import type { Batch } from "../model/Batch.ts"
 import type { Network } from "../model/Network.ts"
@@ -98,54 +98,84 @@ const noData = (name: string): EmptyData =>
     message: `The data source ${name} gave no example. An average needs at least one.`
   })
 
-const add = (sum: Float64Array, part: Float32Array | Float64Array, at: number): void => {
-  for (let i = 0; i < part.length; i++) sum[at + i] = sum[at + i]! + part[i]!
+/** Numbers in parts that lie one after the other. */
+type Parts = ReadonlyArray<Float32Array | Float64Array>
+
+/** sum + part, in float64: to sums that are numbers of their own already. */
+const added = (sums: Parts, parts: Parts): Parts =>
+  sums.map((own, i) => {
+    const part = parts[i]!
+    const sum = own instanceof Float64Array ? own : new Float64Array(own)
+    for (let j = 0; j < part.length; j++) sum[j] = sum[j]! + part[j]!
+    return sum
+  })
+
+/** The sum over some examples, and how many they are. */
+export interface Total {
+  readonly examples: number
+  readonly sums: Parts
 }
 
 /**
- * The mean over the examples of one pass, `[length]`: `block` gives the sum over the examples of each block, in parts that lie one after the
- * other, and these are added in the order of the data, in float64.
+ * The sum over the examples of one pass: `block` gives that of each block, in parts that it hands over, and these are added in the order of
+ * the data, in float64. Of one block alone they are what the block gave.
  *
- * *Fails*: as the source and `block` do; `EmptyData`, `InvalidArgument`, `NonFinite`.
+ * *Fails*: as the source and `block` do; `EmptyData`, `InvalidArgument`.
  */
-export const mean = Effect.fnUntraced(function* <E, R>(
+export const total = Effect.fnUntraced(function* <E, R>(
   options: PassOptions,
-  length: number,
-  block: (batch: Batch) => Effect.Effect<ReadonlyArray<Float32Array | Float64Array>, E, R>
-): Effect.fn.Return<Float64Array, E | DataError | EmptyData | InvalidArgument | NonFinite, R | DataSource> {
+  block: (batch: Batch) => Effect.Effect<Parts, E, R>
+): Effect.fn.Return<Total, E | DataError | EmptyData | InvalidArgument, R | DataSource> {
   const { blockSize = defaultBlockSize, pass = 0 } = yield* Effect.fromResult(decode(PassOptions, options))
   const source = yield* DataSource
-  const total = yield* blocks({ size: blockSize, pass }).pipe(
+  const whole = yield* blocks({ size: blockSize, pass }).pipe(
     Stream.mapEffect((batch) =>
       block(batch).pipe(
-        Effect.map((values) => ({ examples: batch.examples, values })),
+        Effect.map((sums): Total => ({ examples: batch.examples, sums })),
         Effect.tap(Effect.yieldNow)
       )
     ),
     Stream.runFold(
-      () => ({ examples: 0, values: new Float64Array(length) }),
-      (sum, { examples, values }) => {
-        let at = 0
-        for (const part of values) {
-          // Nothing is added to nothing.
-          if (sum.examples === 0) sum.values.set(part, at)
-          else add(sum.values, part, at)
-          at += part.length
-        }
-        sum.examples += examples
-        return sum
-      }
+      (): Total => ({ examples: 0, sums: [] }),
+      (sum, { examples, sums }) => ({
+        // Nothing is added to nothing.
+        sums: sum.examples === 0 ? sums : added(sum.sums, sums),
+        examples: sum.examples + examples
+      })
     )
   )
-  if (total.examples === 0) return yield* noData(source.name)
-  const means = total.values
-  for (let i = 0; i < length; i++) means[i] = means[i]! / total.examples
-  const index = firstNonFinite(means)
-  if (index < 0) return means
-  return yield* new NonFinite({
-    what: "mean",
-    index,
-    value: String(means[index]),
-    message: `A mean over the data is ${means[index]}. The outputs or the labels are too far apart for float64: scale them down.`
-  })
+  return whole.examples === 0 ? yield* noData(source.name) : whole
 })
+
+/**
+ * The mean over the examples of one pass, `[length]`: that of `total`.
+ *
+ * *Fails*: as `total`; `NonFinite`.
+ */
+export const mean = Effect.fnUntraced(function* <E, R>(
+  options: PassOptions,
+  length: number,
+  block: (batch: Batch) => Effect.Effect<Parts, E, R>
+): Effect.fn.Return<Float64Array, E | DataError | EmptyData | InvalidArgument | NonFinite, R | DataSource> {
+  return yield* Effect.fromResult(meanOf(yield* total(options, block), length))
+})
+
+/** The mean of a total, `[length]`. *Fails*: `NonFinite`. */
+export const meanOf = ({ examples, sums }: Total, length: number): Result.Result<Float64Array, NonFinite> => {
+  const means = new Float64Array(length)
+  let at = 0
+  for (const sum of sums) {
+    for (let i = 0; i < sum.length; i++) means[at + i] = sum[i]! / examples
+    at += sum.length
+  }
+  const index = firstNonFinite(means)
+  if (index < 0) return Result.succeed(means)
+  return Result.fail(
+    new NonFinite({
+      what: "mean",
+      index,
+      value: String(means[index]),
+      message: `A mean over the data is ${means[index]}. The outputs or the labels are too far apart for float64: scale them down.`
+    })
+  )
+}

@@ -14,7 +14,6 @@ import {
 } from "../Errors.ts"
 import type { Batch, Labels as OwnLabels } from "../model/Batch.ts"
 import type { Outputs } from "../model/Conditional.ts"
-import type { Many } from "../model/Likelihood.ts"
 import { attempt } from "../Options.ts"
 import { collapsed } from "./internal/collapse.ts"
 import { observed } from "./internal/observed.ts"
@@ -82,7 +81,9 @@ export const cotangents = (draws: Draws, outputs: Outputs): Result.Result<Float3
       wrongLength("weights", weights, rows) ??
       wrongWeights(weights, columns, outputs.batch) ??
       Result.flatMap(observed(outputs), () =>
-        scores(outputs, rows, labels, weights, (score, n) => rootScore(outputs.distribution(n), score))
+        scores(outputs, { labels, factors: rootsOf(weights) }, (score, n) =>
+          rootScore(outputs.distribution(n), score)
+        )
       )
   })
 }
@@ -103,78 +104,72 @@ export const labelScores = (
     Result.flatMap(observed(outputs), () =>
       scores(
         outputs,
-        examples,
-        new Float64Array(values),
-        new Float64Array(examples).fill(1),
+        { labels: new Float64Array(values), factors: new Float64Array(examples).fill(1) },
         (score) => score
       )
     )
   )
 }
 
-/** The scores `[rows, C]` of labels `[rows, labelSize]`, row n + k N of example n, each as `counted` has it. */
+const rootsOf = (weights: Float64Array): Float64Array => {
+  const roots = new Float64Array(weights.length)
+  for (let i = 0; i < roots.length; i++) roots[i] = Math.sqrt(weights[i]!)
+  return roots
+}
+
+/** Labels `[K, N, labelSize]`, and by how much the score of each counts, `[K, N]`. */
+interface Factored {
+  readonly labels: Float64Array
+  readonly factors: Float64Array
+}
+
+/** The scores `[K, N, C]` of labels, times their factors: each as `counted` has it, where the likelihood weighs any. */
 const scores = (
   outputs: Outputs,
-  rows: number,
-  labels: Float64Array,
-  weights: Float64Array,
+  rows: Factored,
   counted: (score: Float64Array, n: number) => Float64Array
 ): Result.Result<Float32Array, InvalidLabel | ShapeMismatch | TensorFailure> => {
-  const { batch, distribution, likelihood, size } = outputs
-  const { examples, indices } = batch
+  const wrong = invalidLabel(outputs, rows)
+  if (wrong !== undefined) return Result.fail(wrong)
+  return attempt<ShapeMismatch | TensorFailure>()(
+    () => outputs.many?.().scores(rows.labels, rows.factors) ?? scoresEach(outputs, rows, counted)
+  )
+}
+
+/** What is wrong with the first label that counts and is none. A column that an example does not use has weight 0, and whatever label. */
+const invalidLabel = (
+  { batch: { examples, indices }, likelihood, observed, size }: Outputs,
+  { factors, labels }: Factored
+): InvalidLabel | undefined => {
   const labelSize = likelihood.labelSize(size)
-  const labelOf = (row: number) => labels.subarray(row * labelSize, (row + 1) * labelSize)
-  // A column that an example does not use has weight 0, and whatever label.
-  const used = usedRows(weights)
   // One array for the labels that are looked at: a view of each would cost more than the look.
   const y = new Float64Array(labelSize)
-  for (const row of used) {
+  for (let row = 0; row < factors.length; row++) {
+    if (factors[row] === 0) continue
     const n = row % examples
     for (let j = 0; j < labelSize; j++) y[j] = labels[row * labelSize + j]!
-    const wrong = likelihood.invalid(y, size, indices[n]!, outputs.observed(n))
-    if (wrong !== undefined) return Result.fail(wrong)
+    const wrong = likelihood.invalid(y, size, indices[n]!, observed(n))
+    if (wrong !== undefined) return wrong
   }
-  return attempt<ShapeMismatch | TensorFailure>()(() => {
-    const together = likelihood.many && scoresTogether(outputs, likelihood.many, used, labels)
-    const out = new Float32Array(rows * size)
-    for (let i = 0; i < used.length; i++) {
-      const row = used[i]!
-      const n = row % examples
-      const scale = Math.sqrt(weights[row]!)
-      const score = together?.subarray(i * size, (i + 1) * size) ?? distribution(n).score(labelOf(row))
-      const own = counted(score, n)
-      for (let c = 0; c < size; c++) out[row * size + c] = scale * own[c]!
-    }
-    return out
-  })
+  return undefined
 }
 
-/** The rows whose weight is over 0. */
-const usedRows = (weights: Float64Array): Int32Array => {
-  const rows = new Int32Array(weights.length)
-  let used = 0
-  for (let row = 0; row < weights.length; row++) if (weights[row]! > 0) rows[used++] = row
-  return rows.subarray(0, used)
-}
-
-/** The scores of these rows in one call of a likelihood that takes many. */
-const scoresTogether = (
-  { batch: { examples }, likelihood, size, z }: Outputs,
-  many: Many,
-  rows: Int32Array,
-  labels: Float64Array
-): Float64Array => {
-  if (rows.length === 0) return new Float64Array(0)
+const scoresEach = (
+  { batch: { examples }, distribution, likelihood, size }: Outputs,
+  { factors, labels }: Factored,
+  counted: (score: Float64Array, n: number) => Float64Array
+): Float32Array => {
   const labelSize = likelihood.labelSize(size)
-  const y = new Float64Array(rows.length * labelSize)
-  const at = new Float64Array(rows.length * size)
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!
-    const from = (row % examples) * size
-    for (let j = 0; j < labelSize; j++) y[i * labelSize + j] = labels[row * labelSize + j]!
-    for (let c = 0; c < size; c++) at[i * size + c] = z[from + c]!
+  const out = new Float32Array(factors.length * size)
+  for (let row = 0; row < factors.length; row++) {
+    const factor = factors[row]!
+    if (factor === 0) continue
+    const n = row % examples
+    const y = labels.subarray(row * labelSize, (row + 1) * labelSize)
+    const score = counted(distribution(n).score(y), n)
+    for (let c = 0; c < size; c++) out[row * size + c] = factor * score[c]!
   }
-  return many.scores({ rows: rows.length, y, z: at })
+  return out
 }
 
 const noColumns = (columns: number): InvalidArgument =>

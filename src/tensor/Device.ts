@@ -3,33 +3,40 @@
  *
  * Device, backend and kernels are one choice, because the pure operations of a Fisher need the same arithmetic after the
  * tensors are gone. Layers: `Device.wasm` (npm alone, Node and browser), `Device.native` (a BLAS of this machine, several times
- * faster), `Device.cpu` (plain JavaScript, for tests), `Device.auto` (the fastest of them that can start). A bundler must serve the .wasm files of @tensorflow/tfjs-backend-wasm: see its
- * `setWasmPaths`.
+ * faster), `Device.webgpu` (a GPU), `Device.cpu` (plain JavaScript, for tests), `Device.auto` (native, wasm or cpu, the first that can start).
+ * A bundler must serve the .wasm files of @tensorflow/tfjs-backend-wasm: see its `setWasmPaths`.
  *
  * tfjs keeps one current backend for the whole process. A stage makes its own backend current when it runs; when the Device is
  * released, the backend that was current before comes back.
  */
 import * as tf from "@tensorflow/tfjs"
-import { Context, Effect, Layer, Schema, type Scope } from "effect"
+import { Context, Effect, Layer, Schema, Scope } from "effect"
 import { DeviceUnavailable, type InvalidArgument, type TensorFailure } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import { NoLibrary } from "../kernels/native/library.ts"
+import { NoThreads } from "../kernels/pool.ts"
 import { reference } from "../kernels/reference.ts"
 import { decode, PositiveInt } from "../Options.ts"
 import { makeCurrent } from "./internal/current.ts"
+import type { Faults } from "./internal/faults.ts"
 import { activateNative, nativeBackend } from "./internal/native.ts"
 import { failure, type Keep, runProgram } from "./internal/program.ts"
+import { holdThreads, threadsBackend } from "./internal/threads.ts"
 import { activateWasm, startUnderWay, wasmBackend, wasmKernels } from "./internal/wasm.ts"
+import { activateWebgpu, NoWebgpu, webgpuBackend } from "./internal/webgpu.ts"
 
 export type { Keep } from "./internal/program.ts"
 
 /** `threads`: how many compute a product or a factorisation. */
 export const NativeOptions = Schema.Struct({ threads: PositiveInt })
 
+/** `threads`: how many compute a large product or a factorisation. */
+export const WasmOptions = Schema.Struct({ threads: PositiveInt })
+
 export class Device extends Context.Service<
   Device,
   {
-    /** `"wasm"`, `"native"`, `"cpu"`: for logs and reports. */
+    /** `"wasm"`, `"native"`, `"webgpu"`, `"cpu"`: for logs and reports. */
     readonly name: string
     /** The arithmetic for typed arrays that goes with this device. */
     readonly kernels: Kernels
@@ -65,6 +72,21 @@ export class Device extends Context.Service<
   )
 
   /**
+   * wasm on several threads: large products and factorisations are shared with `threads` - 1 workers, which end with the Device. Every
+   * result has the bits of `wasm`, and the device its name. They pay where nothing else runs; more of them than there are cores gain
+   * nothing. In a browser the page must be cross-origin isolated (docs/decisions/0009-worker-pool.md).
+   *
+   * *Fails*: as `wasm`, and where threads cannot share memory; `InvalidArgument` where `threads` is not a whole number of at least 1.
+   */
+  static readonly wasmWith = (
+    options: typeof WasmOptions.Type
+  ): Layer.Layer<Device, DeviceUnavailable | InvalidArgument> =>
+    Layer.effect(
+      Device,
+      Effect.flatMap(Effect.fromResult(decode(WasmOptions, options)), ({ threads }) => startThreads(threads))
+    )
+
+  /**
    * WebAssembly, with products and factorisations by a BLAS of this machine, several times faster: OpenBLAS, MKL or Accelerate, through the
    * optional package koffi. Node alone, on one thread.
    *
@@ -87,6 +109,20 @@ export class Device extends Context.Service<
       Device,
       Effect.flatMap(Effect.fromResult(decode(NativeOptions, options)), ({ threads }) => startNative(threads))
     )
+
+  /**
+   * A GPU, by WebGPU: the browser's, or in Node that of the optional package webgpu. It needs the optional package
+   * @tensorflow/tfjs-backend-webgpu, which a program in a browser imports itself. Every read is a round trip to the GPU, so small networks and
+   * blocks gain nothing: `auto` never takes it.
+   *
+   * In Node it gives the process the globals of WebGPU and `navigator.gpu`, where they are not there already.
+   *
+   * *Fails*: `DeviceUnavailable`, which says what is missing.
+   */
+  static readonly webgpu: Layer.Layer<Device, DeviceUnavailable> = Layer.effect(
+    Device,
+    Effect.suspend(() => startWebgpu)
+  )
 
   /**
    * native, where koffi and a BLAS are there; else wasm; where that cannot start either, cpu with a warning. One log line at level Debug says
@@ -115,8 +151,8 @@ export const sumOf = <T extends tf.Tensor>(count: number, part: (index: number) 
   return sum
 }
 
-/** What a Device starts: its kernels, once its backend is registered. */
-type Activate = () => Promise<Kernels>
+/** What a Device starts: its kernels, once its backend is registered; where what goes wrong is told later, that too. */
+type Activate = () => Promise<{ readonly kernels: Kernels; readonly faults?: Faults }>
 
 const make = (
   name: string,
@@ -129,9 +165,9 @@ const make = (
       try: async () => {
         holders.enter()
         try {
-          const kernels = await activate()
+          const started = await activate()
           if (!(await tf.setBackend(backend))) throw new Error(`tfjs did not start its backend ${backend}`)
-          return kernels
+          return started
         } catch (cause) {
           await holders.leave()
           throw cause
@@ -145,20 +181,45 @@ const make = (
     }),
     () => Effect.promise(holders.leave)
   ).pipe(
-    Effect.map((kernels) => Device.of({ name, kernels, compute: compute(backend), read: read(backend) }))
+    Effect.map(({ faults, kernels }) =>
+      Device.of(
+        faults === undefined
+          ? { name, kernels, compute: compute(backend), read: read(backend) }
+          : { name, kernels, compute: watched(faults, compute(backend)), read: readLater(faults) }
+      )
+    )
   )
 
-const said = (cause: unknown): string => (cause instanceof NoLibrary ? cause.message : String(cause))
+const said = (cause: unknown): string =>
+  cause instanceof NoLibrary || cause instanceof NoWebgpu || cause instanceof NoThreads
+    ? cause.message
+    : String(cause)
 
-const startCpu = Effect.suspend(() => make("cpu", "cpu", () => Promise.resolve(reference)))
+const orWasm = "Or provide Device.wasm, which needs nothing."
+const startCpu = Effect.suspend(() => make("cpu", "cpu", () => Promise.resolve({ kernels: reference })))
 const startWasm = Effect.suspend(() =>
   make("wasm", wasmBackend, async () => {
     await activateWasm()
-    return wasmKernels
+    return { kernels: wasmKernels }
   })
 )
+const startThreads = (threads: number) => {
+  if (threads === 1) return startWasm
+  const { end, start } = holdThreads(threads)
+  return Effect.andThen(
+    Effect.addFinalizer(() => Effect.promise(end)),
+    make("wasm", threadsBackend(threads), async () => ({ kernels: await start() }), isolation)
+  )
+}
+
+/** What a browser asks of a page whose threads share memory. */
+const isolation =
+  "Serve the page with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or provide " +
+  "Device.wasm, which computes on one thread."
+
 const startNative = (threads: number) =>
-  make("native", nativeBackend, () => activateNative(threads), "Or provide Device.wasm, which needs nothing.")
+  make("native", nativeBackend, async () => ({ kernels: await activateNative(threads) }), orWasm)
+const startWebgpu = Effect.suspend(() => make("webgpu", webgpuBackend, activateWebgpu, orWasm))
 
 /** Who found which backend: the first Device that comes remembers the user's, and the last that goes brings it back. */
 const holders = (() => {
@@ -188,20 +249,25 @@ const whenStarted = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, 
         )
   })
 
+/** What `Effect.acquireRelease` does, in half of its steps: every block of examples takes it three times. */
 const compute =
   (backend: string): (typeof Device.Service)["compute"] =>
   (stage, program) =>
     whenStarted(
-      Effect.acquireRelease(
-        Effect.try({
-          try: () => {
+      Effect.uninterruptible(
+        Effect.flatMap(Effect.scope, (scope) => {
+          try {
             makeCurrent(backend)
-            return runProgram(program)
-          },
-          catch: failure(stage)
-        }),
-        ({ kept }) => Effect.sync(() => release(kept))
-      ).pipe(Effect.map(({ result }) => result))
+            const { kept, result } = runProgram(program)
+            return Effect.as(
+              Scope.addFinalizerExit(scope, () => Effect.sync(() => release(kept))),
+              result
+            )
+          } catch (cause) {
+            return Effect.fail(failure(stage)(cause))
+          }
+        })
+      )
     )
 
 /** After a trap of wasm nothing can be freed any more: the failure of the program is what its caller should see. */
@@ -228,9 +294,45 @@ const read =
 
 /** A copy in float32. wasm's dataSync gives one already, cpu's gives the tensor's own memory. */
 const values = (tensor: tf.Tensor): Float32Array => {
-  if (tensor.dtype === "string" || tensor.dtype === "complex64") {
-    throw new Error(`a tensor of type ${tensor.dtype} has no float32 values`)
-  }
+  requireNumbers(tensor)
   const data = tensor.dataSync()
   return tf.getBackend() === "cpu" || !(data instanceof Float32Array) ? new Float32Array(data) : data
+}
+
+const requireNumbers = ({ dtype }: tf.Tensor): void => {
+  if (dtype === "string" || dtype === "complex64") {
+    throw new Error(`a tensor of type ${dtype} has no float32 values`)
+  }
+}
+
+/** A program whose tensors are not trusted if something went wrong since it began. */
+const watched =
+  (faults: Faults, unwatched: (typeof Device.Service)["compute"]): (typeof Device.Service)["compute"] =>
+  (stage, program) =>
+    Effect.acquireRelease(Effect.sync(faults.enter), (entered) =>
+      Effect.sync(() => faults.leave(entered))
+    ).pipe(Effect.andThen(unwatched(stage, program)))
+
+/**
+ * Reads that wait for the device. A tensor's numbers come from the backend that it is on, whichever is current by then; a fiber that is
+ * interrupted does not wait for them.
+ */
+const readLater =
+  (faults: Faults): (typeof Device.Service)["read"] =>
+  (stage, tensors) =>
+    Effect.tryPromise({
+      try: async () => {
+        const reads = Promise.all(tensors.map(valuesLater))
+        const [arrays, faultless] = await Promise.allSettled([reads, faults.settle()])
+        if (faultless.status === "rejected") throw faultless.reason
+        if (arrays.status === "rejected") throw arrays.reason
+        return arrays.value
+      },
+      catch: failure(stage)
+    })
+
+/** A copy: tfjs keeps what it has read, and gives it again. */
+const valuesLater = async (tensor: tf.Tensor): Promise<Float32Array> => {
+  requireNumbers(tensor)
+  return new Float32Array((await tensor.data()) as ArrayLike<number>)
 }

@@ -10,6 +10,7 @@
  * *Source*: Griewank and Walther 2008, section 3.2; for the derivative of the derivative, Pearlmutter 1994.
  */
 import * as tf from "@tensorflow/tfjs"
+import { readsAtOnce } from "./internal/current.ts"
 
 /** Parameters and rows `x [N, features]` to rows `z [N, C]`: row n of z is a function of row n of x. */
 export type RowsFunction = (parameters: ReadonlyArray<tf.Tensor>, x: tf.Tensor2D) => tf.Tensor2D
@@ -85,7 +86,8 @@ export const pulledBack = (
 }
 
 /**
- * J v `[N, C]`, for one tangent of each parameter in its shape; nothing where tfjs cannot differentiate twice.
+ * J v `[N, C]`, for one tangent of each parameter in its shape; nothing where tfjs cannot differentiate twice, nor on a device whose numbers
+ * must be waited for: whether it could is checked by numbers.
  *
  * *Cost*: three passes over all rows.
  */
@@ -96,6 +98,7 @@ export const pushedForward = (
   outputs: number,
   v: ReadonlyArray<tf.Tensor>
 ): tf.Tensor2D | undefined => {
+  if (!readsAtOnce()) return undefined
   const u: tf.Tensor2D = tf.ones([x.shape[0], outputs])
   const along = () =>
     tf.addN(
@@ -153,19 +156,22 @@ export const jacobian = (
   return made
 }
 
-/** Which of the first and the last row has another z alone, or nothing: a function that mixes its rows has such a row. */
-export const mixedRow = (
+/**
+ * How large z is, and how far the first and the last row of it are from what they are alone, `[3]`: for `mixedRow`, once they are read.
+ */
+export const rowsAlone = (
   f: RowsFunction,
   parameters: ReadonlyArray<tf.Tensor>,
   x: tf.Tensor2D,
   z: tf.Tensor2D
-): "first" | "last" | undefined => {
-  const size = tf.max(tf.abs(z)).dataSync()[0]!
-  const isMixed = (n: number): boolean => {
-    const away = tf.max(tf.abs(tf.sub(f(parameters, rowOf(x, n)), rowOf(z, n)))).dataSync()[0]!
-    // What is not finite is refused elsewhere.
-    return away > 1e-3 * size
-  }
-  if (isMixed(0)) return "first"
-  return isMixed(x.shape[0] - 1) ? "last" : undefined
+): tf.Tensor1D => {
+  const away = (n: number) => tf.max(tf.abs(tf.sub(f(parameters, rowOf(x, n)), rowOf(z, n))))
+  return tf.stack([tf.max(tf.abs(z)), away(0), away(x.shape[0] - 1)]) as tf.Tensor1D
+}
+
+/** Which of the first and the last row has another z alone, or nothing: a function that mixes its rows has such a row. */
+export const mixedRow = ([size, first, last]: Float32Array): "first" | "last" | undefined => {
+  // What is not finite is refused elsewhere.
+  if (first! > 1e-3 * size!) return "first"
+  return last! > 1e-3 * size! ? "last" : undefined
 }

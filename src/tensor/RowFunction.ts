@@ -4,7 +4,7 @@
  * Each call is a tensor program by itself, on the backend that is current, or cpu; only numbers go in and come out. They are float32.
  */
 import * as tf from "@tensorflow/tfjs"
-import { makeCurrent } from "./internal/current.ts"
+import { makeCurrent, readsAtOnce } from "./internal/current.ts"
 import { failure, runProgram } from "./internal/program.ts"
 
 /** `y [R, L]` and `z [R, C]` to one number a row, `[R]`. */
@@ -55,12 +55,15 @@ const rowwise = (part: Part, { rows, y, z }: Rows): Float32Array => {
 }
 
 const run = (stage: string, program: () => Float32Array): Float32Array => {
+  const before = tf.getBackend()
   try {
-    // Where nobody has started a backend tfjs would start wasm, which is not there before this returns.
-    if (!tf.getBackend()) makeCurrent("cpu")
+    // Where nobody has started a backend tfjs would start wasm, which is not there before this returns, as a GPU's numbers are not.
+    if (!before || !readsAtOnce()) makeCurrent("cpu")
     return runProgram(() => Float32Array.from(program())).result
   } catch (cause) {
     throw failure(stage)(cause)
+  } finally {
+    if (before) makeCurrent(before)
   }
 }
 

@@ -5,10 +5,19 @@
  * grows to the largest call and cannot shrink, so past `keptBytes` it is given back whole: the next call gets a new instance.
  */
 
+import type { ElementwiseExports } from "../elementwise.ts"
+import type { WindowKernels } from "../windows.ts"
+
 /** What assembly/index.ts exports. Addresses are bytes; a `boolean` arrives as 0 or 1. */
-export interface Exports extends WebAssembly.Exports {
+export interface Exports extends WebAssembly.Exports, Operations, ElementwiseExports, WindowKernels {
   readonly workBytes: () => number
   readonly eigenBytes: (n: number, vectors: boolean) => number
+  readonly sumRows32: (rows: number, columns: number, x: number, out: number) => void
+  readonly transpose32: (rows: number, columns: number, x: number, out: number) => void
+}
+
+/** The operations of `Kernels`, on addresses. */
+export interface Operations {
   readonly gemm32: Product
   readonly gemm64: Product
   readonly syrk32: Square
@@ -16,9 +25,6 @@ export interface Exports extends WebAssembly.Exports {
   readonly cholesky: (n: number, a: number, work: number) => number
   readonly choleskySolve: (n: number, l: number, columns: number, b: number, work: number) => void
   readonly choleskyInverse: (n: number, l: number, out: number, work: number) => void
-  readonly tanh32: (n: number, x: number, out: number) => void
-  readonly sumRows32: (rows: number, columns: number, x: number, out: number) => void
-  readonly transpose32: (rows: number, columns: number, x: number, out: number) => void
   readonly symmetricEigen: (n: number, a: number, values: number, vectors: boolean, work: number) => number
 }
 
@@ -39,7 +45,8 @@ type Square = (n: number, k: number, a: number, rows: boolean, c: number, work: 
 /** A memory that grew beyond this is not kept for the next call. */
 export const keptBytes = 2 ** 27
 
-const page = 2 ** 16
+/** Bytes of a page. */
+export const page = 2 ** 16
 const mostBytes = 2 ** 32 - page
 
 /** Memory for one call at a time. */
@@ -62,8 +69,8 @@ export interface Arena {
 }
 
 export interface Opened {
-  readonly exports: Exports
-  readonly buffer: ArrayBuffer
+  readonly exports: Operations
+  readonly buffer: ArrayBufferLike
   /** Where each operand starts. */
   readonly at: ReadonlyArray<number>
 }
@@ -72,18 +79,37 @@ export interface Opened {
 export const instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memory): Exports =>
   new WebAssembly.Instance(module, { env: { memory } }).exports as Exports
 
+/** An instance and its memory, in which operands may lie from the byte `start` on. */
+export interface Held {
+  readonly memory: WebAssembly.Memory
+  readonly exports: Operations
+  readonly start: number
+}
+
 /** An arena over a compiled module. */
 export const makeArena = (module: WebAssembly.Module): Arena => {
-  const fresh = () => {
+  const held = (): Held & { readonly exports: Exports } => {
     const memory = new WebAssembly.Memory({ initial: 1 })
-    return { memory, exports: instantiate(module, memory) }
+    // Address 0 stays free.
+    return { memory, exports: instantiate(module, memory), start: page }
   }
-  let held = fresh()
+  const first = held()
+  const { eigenBytes, workBytes } = first.exports
+  return arenaOver(first, held, workBytes(), eigenBytes)
+}
+
+/** An arena over a memory that is there, and `renew`, which makes another for one that is too large to keep. */
+export const arenaOver = (
+  first: Held,
+  renew: () => Held,
+  scratch: number,
+  eigenScratch: Arena["eigenScratch"]
+): Arena => {
+  let held = first
   return {
     open: (bytes) => {
       const at: Array<number> = []
-      // Address 0 stays free.
-      let end = page
+      let end = held.start
       for (const size of bytes) {
         at.push(end)
         end += Math.ceil(size / 64) * 64
@@ -91,13 +117,14 @@ export const makeArena = (module: WebAssembly.Module): Arena => {
       if (end > mostBytes) return undefined
       const missing = Math.ceil((end - held.memory.buffer.byteLength) / page)
       if (missing > 0 && !grew(held.memory, missing)) return undefined
-      return { exports: held.exports, buffer: held.memory.buffer as ArrayBuffer, at }
+      // Made anew: views of a shared memory do not grow with it.
+      return { exports: held.exports, buffer: held.memory.buffer, at }
     },
     close: () => {
-      if (held.memory.buffer.byteLength > keptBytes) held = fresh()
+      if (held.memory.buffer.byteLength > keptBytes) held = renew()
     },
-    scratch: held.exports.workBytes(),
-    eigenScratch: (n, vectors) => held.exports.eigenBytes(n, vectors),
+    scratch,
+    eigenScratch,
     size: () => held.memory.buffer.byteLength
   }
 }

@@ -101,10 +101,9 @@ const candidates: Readonly<Record<string, ReadonlyArray<string>>> = {
 /** Why there is no library, with what to do about it. */
 export class NoLibrary extends Error {}
 
-const koffiOf = async (): Promise<Koffi> => {
+// A parameter, which no bundler for the browser takes for a literal and looks for.
+const koffiOf = async (name = "koffi"): Promise<Koffi> => {
   try {
-    // Not a literal: bundlers for the browser must not look for it.
-    const name = "koffi"
     const loaded = (await import(name)) as { readonly default?: Koffi } & Koffi
     return loaded.default ?? loaded
   } catch {

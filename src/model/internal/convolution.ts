@@ -6,6 +6,7 @@
  * Pooling, too, is told by these tables what lies in its windows.
  */
 import { InvalidArgument, ShapeMismatch } from "../../Errors.ts"
+import { type TableSizes, tableOf, type Windows, windowsOf } from "../../tensor/Windows.ts"
 import { described, formOf, type Image, type Sequence, type Shape } from "../Shape.ts"
 
 /** Along the height and along the width. */
@@ -138,33 +139,25 @@ export const after = ({ before, dilation, input, kernel, output, stride }: Geome
 
 /** For each position, for each tap, its pixel: `[T, kernel height x kernel width]`. One past the last pixel is the padding. */
 export const patchTable = (g: Geometry): Int32Array =>
-  tableOf(g, (of, position, tap) => position * g.stride[of] - g.before[of] + tap * g.dilation[of])
+  tableOf(sizes(g), (of, position, tap) => position * g.stride[of] - g.before[of] + tap * g.dilation[of])
 
 /** The same for a transposed convolution. Its dilation is 1. */
 export const transposedTable = (g: Geometry): Int32Array =>
-  tableOf(g, (of, position, tap) => (position + g.before[of] - tap) / g.stride[of])
+  tableOf(sizes(g), (of, position, tap) => (position + g.before[of] - tap) / g.stride[of])
 
-/** `at` is the row or the column of the pixel; no whole number stands for none. */
-const tableOf = (g: Geometry, at: (of: 0 | 1, position: number, tap: number) => number): Int32Array => {
-  const { height, width } = g.input
-  const taps = g.kernel[0] * g.kernel[1]
-  const table = new Int32Array(g.output[0] * g.output[1] * taps).fill(height * width)
-  const isIn = (place: number, size: number) => Number.isInteger(place) && place >= 0 && place < size
-  for (let i = 0; i < g.output[0]; i++) {
-    for (let p = 0; p < g.kernel[0]; p++) {
-      const row = at(0, i, p)
-      if (!isIn(row, height)) continue
-      for (let j = 0; j < g.output[1]; j++) {
-        for (let q = 0; q < g.kernel[1]; q++) {
-          const column = at(1, j, q)
-          if (!isIn(column, width)) continue
-          table[(i * g.output[1] + j) * taps + p * g.kernel[1] + q] = row * width + column
-        }
-      }
-    }
-  }
-  return table
-}
+const sizes = ({ input, kernel, output }: Geometry): TableSizes => ({
+  image: [input.height, input.width],
+  output,
+  kernel
+})
+
+/** A table of this geometry as the kernels of a device take it. */
+export const windowsOn = ({ input, kernel }: Geometry, table: Int32Array): Windows =>
+  windowsOf(table, {
+    pixels: input.height * input.width,
+    channels: input.channels,
+    taps: kernel[0] * kernel[1]
+  })
 
 /** The pixel of one tap for each position, `[T]`. */
 export const tapTable = (patches: Int32Array, taps: number, tap: number): Int32Array =>

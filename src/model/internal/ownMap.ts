@@ -14,7 +14,8 @@ import {
   pulledBack,
   pulledBackSum,
   pushedForward,
-  type RowsFunction
+  type RowsFunction,
+  rowsAlone
 } from "../../tensor/Gradients.ts"
 import { variance } from "../Init.ts"
 import { drawn } from "../layers/affine.ts"
@@ -63,14 +64,17 @@ export const mapOf = (options: Own, initial: ReadonlyMap<string, Float32Array>):
       const { space } = point
       const [f, moving] = at(point)
       const z = f(moving, x)
-      requireRowwise(options, f, moving, x, z)
+      const alone = x.shape[0] < 2 ? undefined : rowsAlone(f, moving, x, z)
       const known = few * space.size <= x.shape[0] ? jacobian(f, moving, x, outputs) : undefined
       // The tensors of the parameters are those of this program: a later one makes its own.
       const later = <A>(use: (f: RowsFunction, moving: ReadonlyArray<tf.Tensor>) => A): A =>
         differentiated(options, () => use(...at(point)))
       return {
         output: z,
-        tape: [x, z, ...(known ?? [])],
+        tape: [x, z, ...(alone === undefined ? [] : [alone]), ...(known ?? [])],
+        ...(alone && {
+          verdict: { numbers: alone, refusal: (numbers) => mixing(options, mixedRow(numbers), x.shape[0]) }
+        }),
         scores: (cotangent) =>
           known === undefined
             ? written(
@@ -165,21 +169,17 @@ const described = (value: unknown): string =>
       ? "a promise"
       : shown(value)
 
-const requireRowwise = (
+const mixing = (
   { name }: Own,
-  f: RowsFunction,
-  moving: ReadonlyArray<tf.Tensor>,
-  x: tf.Tensor2D,
-  z: tf.Tensor2D
-): void => {
-  const row = x.shape[0] < 2 ? undefined : mixedRow(f, moving, x, z)
-  if (row === undefined) return
-  throw new InvalidArgument({
+  row: "first" | "last" | undefined,
+  rows: number
+): InvalidArgument | undefined =>
+  row &&
+  new InvalidArgument({
     argument: "f",
     value: name,
-    message: `The function ${name} gives the ${row} example another z alone than among ${x.shape[0]}. Let row n of z depend on row n of x alone.`
+    message: `The function ${name} gives the ${row} example another z alone than among ${rows}. Let row n of z depend on row n of x alone.`
   })
-}
 
 /** What tfjs says of a function that it cannot differentiate, in words that name it. */
 const differentiated = <A>({ name }: Own, run: () => A): A => {

@@ -11,19 +11,52 @@ export const softmaxes = (
   z: ArrayLike<number>
 ): { readonly logP: Float64Array; readonly p: Float64Array } => {
   const p = zeros(z.length)
-  let top = 0
-  for (let c = 1; c < z.length; c++) if (z[c]! > z[top]!) top = c
-  let others = 0
-  for (let c = 0; c < z.length; c++) {
-    const odds = Math.exp(z[c]! - z[top]!)
-    p[c] = odds
-    if (c !== top) others += odds
-  }
-  const logSum = Math.log1p(others)
+  softmaxRow(z, 0, z.length, p)
+  const top = last[0]!
+  const logSum = last[1]!
   const logP = zeros(z.length)
-  for (let c = 0; c < z.length; c++) {
-    logP[c] = z[c]! - z[top]! - logSum
-    p[c] = p[c]! / (1 + others)
-  }
+  for (let c = 0; c < z.length; c++) logP[c] = z[c]! - top - logSum
   return { logP, p }
+}
+
+/** The largest logit of the last row, and the logarithm of its sum. One array serves all calls, so that nothing is allocated. */
+const last = new Float64Array(2)
+
+/** softmax of the logits from `from` on, to the same places of p. */
+const softmaxRow = (z: ArrayLike<number>, from: number, classes: number, p: Float64Array): void => {
+  let at = from
+  for (let i = from + 1; i < from + classes; i++) if (z[i]! > z[at]!) at = i
+  const top = z[at]!
+  let others = 0
+  for (let i = from; i < from + classes; i++) {
+    const odds = Math.exp(z[i]! - top)
+    p[i] = odds
+    if (i !== at) others += odds
+  }
+  const sum = 1 + others
+  for (let i = from; i < from + classes; i++) p[i] = p[i]! / sum
+  last[0] = top
+  last[1] = Math.log1p(others)
+}
+
+/** softmax of many rows: p `[N, C]`, and log p_c = z_c - top - logSum. */
+export interface SoftmaxRows {
+  readonly p: Float64Array
+  /** `[N]` */
+  readonly tops: Float64Array
+  /** `[N]` */
+  readonly logSums: Float64Array
+}
+
+/** What `softmaxes` gives of each row of z `[N, C]`, to the bit. */
+export const softmaxRows = (z: Float32Array, rows: number, classes: number): SoftmaxRows => {
+  const p = new Float64Array(rows * classes)
+  const tops = new Float64Array(rows)
+  const logSums = new Float64Array(rows)
+  for (let n = 0; n < rows; n++) {
+    softmaxRow(z, n * classes, classes, p)
+    tops[n] = last[0]!
+    logSums[n] = last[1]!
+  }
+  return { p, tops, logSums }
 }

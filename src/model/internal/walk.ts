@@ -5,6 +5,7 @@
  * first parameters nothing needs a cotangent, and none is computed: not for x, and not for what frozen layers make of it.
  */
 import * as tf from "@tensorflow/tfjs"
+import type { InvalidArgument } from "../../Errors.ts"
 import type { NetworkLayer } from "../Graph.ts"
 import type { LinearizedLayer, LinearizedMerge, Weights } from "../Layer.ts"
 import type { Layout } from "../ParamSpace.ts"
@@ -84,6 +85,11 @@ export interface LinearizedNetwork {
   readonly output: tf.Tensor2D
   /** Everything that the maps below need when the program has ended. */
   readonly tape: ReadonlyArray<tf.Tensor>
+  /** Numbers on the tape that say, once they are read, why this is no linearisation; absent where nothing can be wrong. */
+  readonly verdict?: {
+    readonly numbers: tf.Tensor1D
+    readonly refusal: (numbers: Float32Array) => InvalidArgument | undefined
+  }
   /** The scores of every block for the cotangents `[K, N, C]` of z. */
   readonly scores: (cotangent: tf.Tensor3D) => ReadonlyArray<Score>
   /** The gradient of every block, summed over examples, for one cotangent `[N, C]`: where that is cheaper than the scores. */

@@ -2,11 +2,13 @@
  * Maximum pooling: of each channel the largest pixel in a window. Where several are the largest, the first one is taken, row by row: its
  * tangent is the output's, and the output's cotangent is its own.
  *
- * Linearised it keeps the place of that pixel in its window, one number for each of the output: both maps are gathers and a choice.
+ * Linearised it keeps the place of that pixel, one number for each of the output.
  */
 import * as tf from "@tensorflow/tfjs"
 import { sumOf } from "../../tensor/Device.ts"
 import { byRows } from "../../tensor/Rows.ts"
+import { type Largest, largestOf, picked, unpooled } from "../../tensor/Windows.ts"
+import type { LinearizedLayer } from "../Layer.ts"
 import { taken } from "./patchwise.ts"
 import { type Pooling, pool1d, pool2d, same, type Windows } from "./pool.ts"
 
@@ -34,39 +36,58 @@ const largest = (images: tf.Tensor3D, { channels, positions, seen }: Windows): t
   })
 }
 
-const maximum: Pooling = (windows) => {
+/** In operations of tfjs: the place is that in the window, and both maps are gathers and a choice. */
+const chosen = (windows: Windows, input: tf.Tensor2D): LinearizedLayer => {
   const { channels, pixels, positions, seen, windowsOf } = windows
   const images = (x: tf.Tensor): tf.Tensor3D => x.reshape([-1, pixels, channels])
-  const flat = (x: tf.Tensor): tf.Tensor2D => x.reshape([-1, positions * channels])
-  const half = (both: tf.Tensor3D, from: number): tf.Tensor3D =>
-    tf.slice(both, [0, from, 0], [-1, positions, -1])
+  const both = largest(images(input), windows)
+  const place = half(both, positions, positions)
   return {
-    forward: (_, x) => flat(half(largest(images(x), windows), 0)),
+    output: half(both, 0, positions).reshape([-1, positions * channels]),
+    tape: [place],
+    pullbackInput: (cotangent) => {
+      const [columns, examples] = cotangent.shape
+      const g = cotangent.reshape<tf.Tensor3D>([-1, positions, channels])
+      return sumOf(windowsOf.length, (nth) => {
+        const { place: due, position } = windowsOf[nth]!
+        const isDue = same(
+          taken(place, position).reshape([examples, pixels * channels]),
+          // Of every channel, as a factor that is broadcast over examples alone is the faster one.
+          Float32Array.from({ length: pixels * channels }, (_, i) => due[Math.floor(i / channels)]!)
+        )
+        return tf.mul<tf.Tensor3D>(taken(g, position).reshape([columns, examples, pixels * channels]), isDue)
+      })
+    },
+    pushforward: (tangent) =>
+      tangent &&
+      sumOf(seen.length, (i) => tf.mul(taken(images(tangent), seen[i]!), same(place, i))).reshape([
+        -1,
+        positions * channels
+      ])
+  }
+}
+
+const half = (both: tf.Tensor3D, from: number, length: number): tf.Tensor3D =>
+  tf.slice(both, [0, from, 0], [-1, length, -1])
+
+/** By the kernels of the device: the place is that in the image. */
+const moved = ({ place, value }: Largest, { channels, pixels }: Windows): LinearizedLayer => ({
+  output: value,
+  tape: [place],
+  pullbackInput: (cotangent) => unpooled(cotangent, place, pixels * channels),
+  pushforward: (tangent) => tangent && picked(tangent, place)
+})
+
+const maximum: Pooling = (windows) => {
+  const { channels, pixels, positions } = windows
+  const flat = (x: tf.Tensor): tf.Tensor2D => x.reshape([-1, positions * channels])
+  return {
+    forward: (_, x) =>
+      largestOf(x, windows.seenBy)?.value ??
+      flat(half(largest(x.reshape([-1, pixels, channels]), windows), 0, positions)),
     linearize: ({ input }) => {
-      const both = largest(images(input), windows)
-      const place = half(both, positions)
-      return {
-        output: flat(half(both, 0)),
-        tape: [place],
-        pullbackInput: (cotangent) => {
-          const [columns, examples] = cotangent.shape
-          const g = cotangent.reshape<tf.Tensor3D>([-1, positions, channels])
-          return sumOf(windowsOf.length, (nth) => {
-            const { place: due, position } = windowsOf[nth]!
-            const chosen = same(
-              taken(place, position).reshape([examples, pixels * channels]),
-              // Of every channel, as a factor that is broadcast over examples alone is the faster one.
-              Float32Array.from({ length: pixels * channels }, (_, i) => due[Math.floor(i / channels)]!)
-            )
-            return tf.mul<tf.Tensor3D>(
-              taken(g, position).reshape([columns, examples, pixels * channels]),
-              chosen
-            )
-          })
-        },
-        pushforward: (tangent) =>
-          tangent && flat(sumOf(seen.length, (i) => tf.mul(taken(images(tangent), seen[i]!), same(place, i))))
-      }
+      const own = largestOf(input, windows.seenBy)
+      return own === undefined ? chosen(windows, input) : moved(own, windows)
     }
   }
 }

@@ -4,14 +4,16 @@
  * A patch is what lies under the kernel, `[kernel height x kernel width x channels]` in this order, so W is tfjs's kernel (HWIO) as a
  * matrix `[in, filters]`. The layer is thus a dense one on T patches for each example: its score is the outer form with T positions.
  *
- * Patches are one gather. The pullback to the image is a convolution of its own where it can be (`turned`); where not, it is a product
- * and, for each pixel, the sum over the patches that it is in, again gathers.
+ * Where the device has kernels for windows, patches and the pullback to the image are one each. Elsewhere patches are one gather, and the
+ * pullback is a convolution of its own where it can be (`turned`); where not, it is a product and, for each pixel, the sum over the patches
+ * that it is in, again gathers.
  */
 import * as tf from "@tensorflow/tfjs"
 import { sumOf } from "../../tensor/Device.ts"
 import { byRows } from "../../tensor/Rows.ts"
+import { patchesOf, pulledBack } from "../../tensor/Windows.ts"
 import { variance } from "../Init.ts"
-import { type Geometry, pixelTables, type Two } from "../internal/convolution.ts"
+import { type Geometry, pixelTables, type Two, windowsOn } from "../internal/convolution.ts"
 import type { BuiltLayer, Weights } from "../Layer.ts"
 import { type Shape, sizeOf } from "../Shape.ts"
 import { added, drawn, product } from "./affine.ts"
@@ -41,7 +43,7 @@ export const patchwise = (spec: Patchwise): BuiltLayer => {
   const taps = geometry.kernel[0] * geometry.kernel[1]
   const inputs = taps * channels
   const positions = geometry.output[0] * geometry.output[1]
-  const { patches, pullback } = maps(spec)
+  const { patches, pullback, windows } = maps(spec)
   const atOnce = Math.max(1, Math.floor(patchBudget / (positions * inputs)))
   /** W and b applied to patches `[N T, in]`, as an image for each example. */
   const images = (patches: tf.Tensor2D, { bias, kernel }: Weights): tf.Tensor2D => {
@@ -62,9 +64,11 @@ export const patchwise = (spec: Patchwise): BuiltLayer => {
         pullbackInput: (cotangent) => {
           const [columns, examples] = cotangent.shape
           const all = cotangent.reshape<tf.Tensor3D>([columns * examples, positions, filters])
-          const pulled = spec.turned
-            ? spec.turned(all, weights!.kernel)
-            : byRows(all, atOnce, (part) => pullback(part, weights!.kernel))
+          const { kernel } = weights!
+          const pulled =
+            pulledBack(all, kernel, windows) ??
+            spec.turned?.(all, kernel) ??
+            byRows(all, atOnce, (part) => pullback(part, kernel))
           return pulled.reshape([columns, examples, sizeOf(geometry.input)])
         },
         score: (cotangent) => {
@@ -125,10 +129,12 @@ const maps = ({ filters, geometry, table }: Patchwise) => {
   const taps = geometry.kernel[0] * geometry.kernel[1]
   const positions = geometry.output[0] * geometry.output[1]
   const tables = pixelTables(table, pixels)
+  const windows = windowsOn(geometry, table)
   return {
+    windows,
     /** `[N T, in]`, of images `[N, height x width x channels]`. */
     patches: (x: tf.Tensor2D): tf.Tensor2D =>
-      taken(x.reshape([-1, pixels, channels]), table).reshape([-1, taps * channels]),
+      patchesOf(x, windows) ?? taken(x.reshape([-1, pixels, channels]), table).reshape([-1, taps * channels]),
     /** The cotangents of images, `[B, pixels, channels]`, for those of the outputs, `[B, T, filters]`. */
     pullback: (cotangent: tf.Tensor3D, kernel: tf.Tensor2D): tf.Tensor3D => {
       // A position more, of zeros, has zeros for its patch: where the pixel tables point that have nothing to say.

@@ -3,7 +3,9 @@ import * as tf from "@tensorflow/tfjs"
 import { Schema } from "effect"
 import { ShapeMismatch } from "../../Errors.ts"
 import { decodeOrThrow, PositiveInt } from "../../Options.ts"
+import type { Windows as DeviceWindows } from "../../tensor/Windows.ts"
 import {
+  windowsOn as deviceWindows,
   fitted,
   type Geometry,
   outputShape,
@@ -94,6 +96,8 @@ export interface Windows {
   readonly counts: Float32Array
   /** As many windows as the pixel has that is in most; the others' are some of them none. */
   readonly windowsOf: ReadonlyArray<WindowOf>
+  /** The same for the kernels of a device. */
+  readonly seenBy: DeviceWindows
 }
 
 /** A window of every pixel, and its place in it: position 0 and place -1 where it is in none. */
@@ -174,6 +178,7 @@ const windowsOn = (geometry: Geometry): Windows => {
     positions,
     channels,
     seen,
+    seenBy: deviceWindows(geometry, table),
     counts: Float32Array.from({ length: positions }, (_, t) => seen.filter((own) => own[t]! < pixels).length),
     windowsOf: pixelTables(table, pixels).map((entries) => ({
       position: entries.map((entry) => (entry < table.length ? Math.floor(entry / places) : 0)),

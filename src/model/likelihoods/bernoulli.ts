@@ -6,6 +6,7 @@
 import { InvalidLabel } from "../../Errors.ts"
 import { bernoulli as drawBernoulli } from "../../random/Distributions.ts"
 import { bitDivergence, sigmoid, softplus } from "../../random/SpecialFunctions.ts"
+import { firstThat, manyIndependent } from "../internal/independent.ts"
 import { diagonalMatrix } from "../internal/matrix.ts"
 import type { Distribution, Likelihood } from "../Likelihood.ts"
 
@@ -24,6 +25,13 @@ const at = (logits: ArrayLike<number>): Distribution => {
   }
 }
 
+const many = manyIndependent(at, {
+  logProbability: (y, z) => -softplus(y === 1 ? -z : z),
+  score: (y, z) => (y === 1 ? sigmoid(-z) : -sigmoid(z)),
+  draw: (u, z) => drawBernoulli(u, sigmoid(z)),
+  deviation: (z) => Math.sqrt(sigmoid(z) * sigmoid(-z))
+})
+
 /** y is C numbers 0 or 1; z are C logits. */
 export const bernoulli: Likelihood = {
   name: "bernoulli",
@@ -33,7 +41,7 @@ export const bernoulli: Likelihood = {
   columns: (outputs) => outputs,
   misfit: () => undefined,
   invalid: (y, _, example) => {
-    const wrong = Array.from(y).find((bit) => bit !== 0 && bit !== 1)
+    const wrong = firstThat(y, (bit) => bit !== 0 && bit !== 1)
     return wrong === undefined
       ? undefined
       : new InvalidLabel({
@@ -43,5 +51,6 @@ export const bernoulli: Likelihood = {
           message: `A label of example ${example} is ${wrong}. A Bernoulli label is 0 or 1.`
         })
   },
-  at
+  at,
+  many
 }

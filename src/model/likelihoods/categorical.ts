@@ -9,9 +9,9 @@ import { ClassWeight, decodeOrThrow } from "../../Options.ts"
 import { categorical as drawCategorical } from "../../random/Distributions.ts"
 import { divergenceTerm } from "../../random/SpecialFunctions.ts"
 import { zeros } from "../internal/slab.ts"
-import { logSoftmax, softmaxes } from "../internal/softmax.ts"
+import { logSoftmax, softmaxes, softmaxRows } from "../internal/softmax.ts"
 import { weighted } from "../internal/weighted.ts"
-import type { Distribution, Likelihood } from "../Likelihood.ts"
+import type { Distribution, Likelihood, ManyAt } from "../Likelihood.ts"
 
 /** 1 - p_k as the sum of the others: the difference would lose the digits of a p_k near 1. */
 const complement = (p: Float64Array, k: number): number => {
@@ -20,28 +20,46 @@ const complement = (p: Float64Array, k: number): number => {
   return sum
 }
 
+/** A table of probabilities, of which a row is `classes` numbers from `from` on. */
+interface Row {
+  readonly p: Float64Array
+  readonly from: number
+  readonly classes: number
+}
+
 /**
- * The Cholesky factor of diag(p) - p p^T in closed form, `[C - 1, C]`, column after column.
+ * The Cholesky factor of diag(p) - p p^T in closed form, `[C - 1, C]`, column after column, each `stride` after the one before.
  *
  * With R_k = sum_{j > k} p_j (R_{-1} = 1): S_kk = sqrt(p_k R_k / R_{k-1}) and S_ik = -(p_i / R_k) S_kk for i > k. Every ratio is at
  * most 1, so nothing overflows; a class of probability 0 gives a column of zeros.
  *
  * *Source*: Tanabe and Sagae 1992 (exact Cholesky decomposition of the multinomial covariance).
  */
-const multinomialFactor = (p: Float64Array): Float64Array => {
-  const classes = p.length
-  const rest = zeros(classes)
-  for (let c = classes - 2; c >= 0; c--) rest[c] = rest[c + 1]! + p[c + 1]!
-  const factor = zeros((classes - 1) * classes)
+const multinomialFactor = (
+  { classes, from, p }: Row,
+  out: Float32Array | Float64Array,
+  to: number,
+  stride: number
+): void => {
+  const rest = scratch(classes)
+  rest[classes - 1] = 0
+  for (let c = classes - 2; c >= 0; c--) rest[c] = rest[c + 1]! + p[from + c + 1]!
   for (let k = 0; k < classes - 1; k++) {
     const after = rest[k]!
-    const before = after + p[k]!
-    if (after === 0 || p[k] === 0) continue
-    const pivot = Math.sqrt(p[k]! * (after / before))
-    factor[k * classes + k] = pivot
-    for (let i = k + 1; i < classes; i++) factor[k * classes + i] = -(p[i]! / after) * pivot
+    const own = p[from + k]!
+    if (after === 0 || own === 0) continue
+    const at = to + k * stride
+    const pivot = Math.sqrt(own * (after / (after + own)))
+    out[at + k] = pivot
+    for (let i = k + 1; i < classes; i++) out[at + i] = -(p[from + i]! / after) * pivot
   }
-  return factor
+}
+
+/** Numbers that nobody keeps. */
+let spare = new Float64Array(16)
+const scratch = (length: number): Float64Array => {
+  if (spare.length < length) spare = new Float64Array(length)
+  return spare
 }
 
 const at = (z: ArrayLike<number>): Distribution => {
@@ -68,12 +86,74 @@ const at = (z: ArrayLike<number>): Distribution => {
       }
       return lambda
     },
-    factor: () => multinomialFactor(p),
+    factor: () => {
+      const classes = p.length
+      const factor = zeros((classes - 1) * classes)
+      multinomialFactor({ p, from: 0, classes }, factor, 0, classes)
+      return factor
+    },
     klDivergence: (other) => {
       const logQ = logSoftmax(other)
       return p.reduce((sum, pc, c) => sum + divergenceTerm(pc, Math.exp(logQ[c]!), logQ[c]! - logP[c]!), 0)
     }
   }
+}
+
+const many: ManyAt = {
+  at,
+  open: ({ examples, size, z }) => {
+    const { logSums, p, tops } = softmaxRows(z, examples, size)
+    return {
+      logProbabilities: (y) => {
+        const logs = new Float64Array(examples)
+        for (let n = 0; n < examples; n++) logs[n] = z[n * size + y[n]!]! - tops[n]! - logSums[n]!
+        return logs
+      },
+      scores: (y, factors) => scores(p, examples, size, y, factors),
+      draws: (columns, uniforms) => {
+        const y = new Float64Array(columns * examples)
+        for (let n = 0; n < examples; n++) {
+          const uniform = uniforms(n)
+          for (let k = 0; k < columns; k++) {
+            y[k * examples + n] = drawCategorical(uniform(k, 0), p, n * size, size)
+          }
+        }
+        return y
+      },
+      factors: () => {
+        const out = new Float32Array((size - 1) * examples * size)
+        for (let n = 0; n < examples; n++) {
+          multinomialFactor({ p, from: n * size, classes: size }, out, n * size, examples * size)
+        }
+        return out
+      }
+    }
+  }
+}
+
+/** `Many.scores` for the probabilities `[N, C]`. */
+const scores = (
+  p: Float64Array,
+  examples: number,
+  classes: number,
+  y: Float64Array,
+  factors: Float64Array
+): Float32Array => {
+  const out = new Float32Array(factors.length * classes)
+  for (let row = 0, n = 0; row < factors.length; row++, n = n + 1 === examples ? 0 : n + 1) {
+    const factor = factors[row]!
+    if (factor === 0) continue
+    const [from, to, label] = [n * classes, row * classes, y[row]!]
+    let others = 0
+    for (let c = 0; c < classes; c++) {
+      if (c === label) continue
+      const probability = p[from + c]!
+      others += probability
+      out[to + c] = factor * -probability
+    }
+    out[to + label] = factor * others
+  }
+  return out
 }
 
 /** y is a class index 0 ... C - 1; z are C >= 2 logits. */
@@ -101,7 +181,8 @@ export const categorical: Likelihood = {
           value: String(y[0]),
           message: `The label of example ${example} is ${y[0]}. A categorical label is a class index from 0 to ${outputs - 1}.`
         }),
-  at
+  at,
+  many
 }
 
 /** `classWeights`: one for each class, 0 or from 1e-150 to 1e150. */

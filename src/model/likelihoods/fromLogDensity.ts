@@ -11,8 +11,15 @@
 import { Schema } from "effect"
 import { InvalidLabel, ShapeMismatch } from "../../Errors.ts"
 import { decodeOrThrow, PositiveInt, shown } from "../../Options.ts"
-import { gradientsOf, type RowFunction, valuesOf } from "../../tensor/RowFunction.ts"
-import type { Distribution, Likelihood, Many, SampledDistribution, SampledLikelihood } from "../Likelihood.ts"
+import { gradientsOf, type RowFunction, type Rows, valuesOf } from "../../tensor/RowFunction.ts"
+import type {
+  Distribution,
+  Likelihood,
+  Many,
+  OutputRows,
+  SampledDistribution,
+  SampledLikelihood
+} from "../Likelihood.ts"
 
 /** A number, or one for each number of outputs. */
 type Size = number | ((outputs: number) => number)
@@ -127,19 +134,45 @@ const evaluation = (options: LogDensityOptions) => {
     const { logDensity, score } = options
     return {
       logProbability: logDensity,
-      score: (y: ArrayLike<number>, z: Float64Array) => numbers(name, "score", score(y, z), z.length)
+      score: (y: ArrayLike<number>, z: Float64Array) => numbers(name, "score", score(y, z), z.length),
+      open: undefined
     }
   }
   const { logDensity } = options
-  const many: Many = {
-    logProbabilities: (rows) => Float64Array.from(valuesOf(`log-density of ${name}`, logDensity, rows)),
-    scores: (rows) => Float64Array.from(gradientsOf(`score of ${name}`, logDensity, rows))
-  }
+  const values = (rows: Rows) => valuesOf(`log-density of ${name}`, logDensity, rows)
+  const gradients = (rows: Rows) => gradientsOf(`score of ${name}`, logDensity, rows)
   return {
-    logProbability: (y: ArrayLike<number>, z: Float64Array) => many.logProbabilities({ rows: 1, y, z })[0]!,
-    score: (y: ArrayLike<number>, z: Float64Array) => many.scores({ rows: 1, y, z }),
-    many
+    logProbability: (y: ArrayLike<number>, z: Float64Array) => values({ rows: 1, y, z })[0]!,
+    score: (y: ArrayLike<number>, z: Float64Array) => Float64Array.from(gradients({ rows: 1, y, z })),
+    open: (outputs: OutputRows): Many => ({
+      logProbabilities: (y) => Float64Array.from(values({ rows: outputs.examples, y, z: outputs.z })),
+      scores: (y, factors) => scoresOf(outputs, y, factors, gradients)
+    })
   }
+}
+
+/** Those of the y whose factor is not 0, in one program: whatever a label of factor 0 is, it is not looked at. */
+const scoresOf = (
+  { examples, size, z }: OutputRows,
+  y: Float64Array,
+  factors: Float64Array,
+  gradients: (rows: Rows) => Float32Array
+): Float32Array => {
+  const out = new Float32Array(factors.length * size)
+  const used = Array.from(factors.keys()).filter((row) => factors[row] !== 0)
+  if (used.length === 0) return out
+  const labelSize = y.length / factors.length
+  const [labels, at] = [new Float64Array(used.length * labelSize), new Float64Array(used.length * size)]
+  for (const [i, row] of used.entries()) {
+    const from = (row % examples) * size
+    labels.set(y.subarray(row * labelSize, (row + 1) * labelSize), i * labelSize)
+    at.set(z.subarray(from, from + size), i * size)
+  }
+  const scores = gradients({ rows: used.length, y: labels, z: at })
+  for (const [i, row] of used.entries()) {
+    for (let c = 0; c < size; c++) out[row * size + c] = factors[row]! * scores[i * size + c]!
+  }
+  return out
 }
 
 const closed = (name: string, { columns, factor, klDivergence }: ClosedForms, z: Float64Array) => {
@@ -172,7 +205,7 @@ const make = (options: FromLogDensityOptions): SampledLikelihood => {
     sample,
     support = Number.POSITIVE_INFINITY
   } = options
-  const { logProbability, score, ...others } = evaluation(options)
+  const { logProbability, open, score } = evaluation(options)
   const at = (outputs: ArrayLike<number>): SampledDistribution | Distribution => {
     const z = Float64Array.from(outputs)
     return {
@@ -190,7 +223,7 @@ const make = (options: FromLogDensityOptions): SampledLikelihood => {
       due === undefined || outputs === due ? wrongSize(options, outputs) : wrongOutputs(name, due, outputs),
     invalid: (y, _, example) => (holds(y) ? undefined : wrongLabel(name, example, y)),
     at,
-    ...others,
+    ...(open && { many: { at, open } }),
     ...(closedForms && { columns: (outputs: number) => sizeOf(closedForms.columns, outputs) })
   }
 }

@@ -9,6 +9,7 @@ import { InvalidArgument, InvalidLabel, ShapeMismatch } from "../../Errors.ts"
 import { decodeOrThrow, Finite, Moderate, shown } from "../../Options.ts"
 import { normal } from "../../random/Distributions.ts"
 import { type Covariance, factor, times, transposeTimes } from "../internal/covariance.ts"
+import { firstThat, manyIndependent } from "../internal/independent.ts"
 import { diagonalMatrix } from "../internal/matrix.ts"
 import type { Distribution, Likelihood } from "../Likelihood.ts"
 
@@ -27,15 +28,29 @@ export type GaussianOptions =
   | typeof GaussianVariances.Type
   | typeof GaussianCovariance.Type
 
+/** The term of one number in log p, from its squared distance from the mean. */
+const logTerm = (square: number, variance: number): number =>
+  -0.5 * (square / variance + Math.log(2 * Math.PI) + Math.log(variance))
+
+/** `at` of variances, and of many z. */
+const independently = (variance: (c: number) => number): Pick<Likelihood, "at" | "many"> => {
+  const at = (z: ArrayLike<number>) => independentAt(z, variance)
+  const many = manyIndependent(at, {
+    logProbability: (y, z, c) => logTerm((y - z) ** 2, variance(c)),
+    score: (y, z, c) => (y - z) / variance(c),
+    draw: (u, z, c) => z + Math.sqrt(variance(c)) * normal(u),
+    deviation: (_, c) => 1 / Math.sqrt(variance(c))
+  })
+  return { at, many }
+}
+
 const independentAt = (mean: ArrayLike<number>, variance: (c: number) => number): Distribution => {
   const z = new Float64Array(mean)
   const deviations = z.map((_, c) => Math.sqrt(variance(c)))
   const sum = (term: (value: number, c: number) => number): number =>
     z.reduce((total, value, c) => total + term(value, c), 0)
   return {
-    logProbability: (y) =>
-      -0.5 *
-      sum((value, c) => (y[c]! - value) ** 2 / variance(c) + Math.log(2 * Math.PI) + Math.log(variance(c))),
+    logProbability: (y) => sum((value, c) => logTerm((y[c]! - value) ** 2, variance(c))),
     score: (y) => z.map((value, c) => (y[c]! - value) / variance(c)),
     sample: (uniform) => z.map((value, c) => value + deviations[c]! * normal(uniform())),
     fisher: () => diagonalMatrix(z.map((_, c) => 1 / variance(c))),
@@ -96,7 +111,7 @@ const wrongOutputs = (name: string, due: number) => (outputs: number) =>
 const make = (
   parameters: string,
   misfit: (name: string) => Likelihood["misfit"],
-  at: Likelihood["at"]
+  own: Pick<Likelihood, "at" | "many">
 ): Likelihood => {
   const name = `gaussian(${parameters})`
   return {
@@ -106,7 +121,7 @@ const make = (
     columns: (outputs) => outputs,
     misfit: misfit(name),
     invalid: (y, _, example) => {
-      const wrong = Array.from(y).find((value) => !Number.isFinite(value))
+      const wrong = firstThat(y, (value) => !Number.isFinite(value))
       return wrong === undefined
         ? undefined
         : new InvalidLabel({
@@ -116,7 +131,7 @@ const make = (
             message: `A label of example ${example} is ${wrong}. A Gaussian label is a finite number.`
           })
     },
-    at
+    ...own
   }
 }
 
@@ -135,7 +150,7 @@ export const gaussian = (options: GaussianOptions): Likelihood => {
     return make(
       `variances ${variances.join(", ")}`,
       (name) => wrongOutputs(name, variances.length),
-      (z) => independentAt(z, (c) => variances[c]!)
+      independently((c) => variances[c]!)
     )
   }
   if (has(options, "covariance")) {
@@ -144,7 +159,7 @@ export const gaussian = (options: GaussianOptions): Likelihood => {
     return make(
       `covariance ${covariance.map((row) => row.join(", ")).join("; ")}`,
       (name) => wrongOutputs(name, factored.n),
-      (z) => correlatedAt(z, factored)
+      { at: (z) => correlatedAt(z, factored) }
     )
   }
   if (!has(options, "variance")) throw noVariance(options)
@@ -152,7 +167,7 @@ export const gaussian = (options: GaussianOptions): Likelihood => {
   return make(
     `variance ${variance}`,
     () => () => undefined,
-    (z) => independentAt(z, () => variance)
+    independently(() => variance)
   )
 }
 

@@ -40,11 +40,15 @@ export const collapsed = (draws: Labelled, examples: number, labelSize: number):
   if (most === columns) return draws
   const kept = new Float64Array(most * examples * labelSize)
   const sums = new Float64Array(most * examples)
-  for (let row = 0; row < target.length; row++) {
-    if (target[row] === -1) continue
-    const to = target[row]! * examples + (row % examples)
-    if (sums[to] === 0) kept.set(labels.subarray(row * labelSize, (row + 1) * labelSize), to * labelSize)
-    sums[to] = sums[to]! + weights[row]!
+  for (let k = 0; k < columns; k++) {
+    for (let n = 0; n < examples; n++) {
+      const row = k * examples + n
+      if (target[row] === -1) continue
+      const to = target[row]! * examples + n
+      // Equal draws are equal labels: whichever comes last is as good as the first.
+      for (let i = 0; i < labelSize; i++) kept[to * labelSize + i] = labels[row * labelSize + i]!
+      sums[to] = sums[to]! + weights[row]!
+    }
   }
   return { columns: most, labels: kept, weights: sums }
 }

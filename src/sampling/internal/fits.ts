@@ -18,7 +18,10 @@ export const fits = (
   argument = "draws"
 ): Result.Result<void, InvalidArgument | MissingLabels | ShapeMismatch | InvalidLabel> => {
   const { batch, likelihood, size } = outputs
-  return decode(Round, { round }).pipe(
+  // Every block asks: a Schema is for what is wrong.
+  const valid: Result.Result<unknown, InvalidArgument> =
+    Number.isSafeInteger(round) && round >= 0 ? Result.succeed(undefined) : decode(Round, { round })
+  return valid.pipe(
     Result.flatMap(() =>
       draws * batch.examples * Math.max(size, likelihood.labelSize(size)) <= mostNumbers
         ? Result.succeed(undefined)

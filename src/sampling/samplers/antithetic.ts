@@ -8,9 +8,10 @@
  * *Source*: Hammersley and Morton 1956, A new Monte Carlo technique: antithetic variates.
  */
 import { Schema } from "effect"
+import type { Uniforms } from "../../model/Likelihood.ts"
 import { PositiveInt, Seed } from "../../Options.ts"
 import { type Key, uniform } from "../../random/Key.ts"
-import { fixedSize, largestBelowOne, type Uniforms } from "../internal/labelled.ts"
+import { fixedSize, largestBelowOne } from "../internal/labelled.ts"
 
 /** `draws`: how many for each example, an even number. `seed`: of all of them. */
 export const AntitheticOptions = Schema.Struct({

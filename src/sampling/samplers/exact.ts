@@ -13,10 +13,17 @@ export const exact: typeof Sampler.Service = {
     Effect.fromResult(
       Result.flatMap(closedForm(outputs, "Sampler.exact"), (closed) =>
         Result.flatMap(fits(closed, closed.likelihood.columns(closed.size), round), () =>
-          drawing(() => factorColumns(closed))
+          drawing(() => columnsOf(closed))
         )
       )
     )
+}
+
+const columnsOf = (outputs: ClosedOutputs): Draws => {
+  const cotangents = outputs.many?.().factors?.()
+  return cotangents === undefined
+    ? factorColumns(outputs)
+    : Cotangents({ columns: outputs.likelihood.columns(outputs.size), cotangents })
 }
 
 /** Whether any of it counts. */

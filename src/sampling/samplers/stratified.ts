@@ -8,10 +8,11 @@
  * *Source*: McKay, Beckman and Conover 1979, A comparison of three methods for selecting values of input variables, section 2.
  */
 import { Schema } from "effect"
+import type { Uniforms } from "../../model/Likelihood.ts"
 import { PositiveInt, Seed } from "../../Options.ts"
 import { permutation } from "../../random/Distributions.ts"
 import { fold, type Key, uniform } from "../../random/Key.ts"
-import { fixedSize, largestBelowOne, type Uniforms } from "../internal/labelled.ts"
+import { fixedSize, largestBelowOne } from "../internal/labelled.ts"
 
 /** `draws`: how many for each example, and so how many strata. `seed`: of all of them. */
 export const StratifiedOptions = Schema.Struct({ draws: PositiveInt, seed: Seed })

@@ -6,46 +6,9 @@
  * quadratic. Here a run is moved from place to place, bit for bit.
  */
 import * as tf from "@tensorflow/tfjs"
-
-/** What these kernels use of tfjs's wasm backend. */
-interface Heap {
-  /** A view of a tensor's numbers on the heap, valid until the next allocation. */
-  readonly typedArrayFromHeap: (tensor: tf.TensorInfo) => Float32Array | Int32Array | Uint8Array
-  readonly makeOutput: (shape: Array<number>, dtype: tf.DataType) => tf.TensorInfo
-}
-
-/** The whole heap as numbers of one size, bit for bit: as float32, some patterns of an int32 would not survive. */
-type Bits = Int32Array | Uint8Array
-
-/** The heap, valid until the next allocation, and where on it each of some tensors of one type begins. */
-const places = (
-  heap: Heap,
-  tensors: ReadonlyArray<tf.TensorInfo>
-): { readonly bits: Bits; readonly starts: ReadonlyArray<number> } => {
-  const views = tensors.map((tensor) => heap.typedArrayFromHeap(tensor))
-  const { buffer } = views[0]!
-  const [bits, size] =
-    tensors[0]!.dtype === "bool" ? [new Uint8Array(buffer), 1] : [new Int32Array(buffer), 4]
-  return { bits, starts: views.map(({ byteOffset }) => byteOffset / size) }
-}
-
-const isNumeric = ({ dtype }: tf.TensorInfo): boolean => ["float32", "int32", "bool"].includes(dtype)
-
-const product = (sizes: ReadonlyArray<number>): number => sizes.reduce((total, size) => total * size, 1)
-
-/** Below this many numbers a loop is faster than a call, which costs some 20 ns. */
-const shortRun = 12
-
-const move = (bits: Bits, from: number, to: number, length: number): void => {
-  if (length >= shortRun) {
-    bits.copyWithin(to, from, from + length)
-    return
-  }
-  for (let i = 0; i < length; i++) bits[to + i] = bits[from + i]!
-}
-
-/** A kernel that declines with `undefined` what is left to tfjs's own. */
-type Attempt = (p: Parameters<tf.KernelFunc>[0], heap: Heap) => tf.TensorInfo | undefined
+import { type Attempt, isNumeric, move, orShipped, places, product } from "./moves.ts"
+import { repeatKernels } from "./repeats.ts"
+import { scatterKernels } from "./scatters.ts"
 
 /** From this many numbers on a call moves them faster than `gatherShort`. */
 const longRun = 33
@@ -174,14 +137,11 @@ const concat: Attempt = ({ attrs, inputs }, heap) => {
   return out
 }
 
-const orShipped =
-  (kernelName: string, attempt: Attempt): tf.KernelFunc =>
-  (p) =>
-    attempt(p, p.backend as Heap) ?? tf.getKernel(kernelName, "wasm").kernelFunc(p)
-
 /** By the names under which tfjs knows them. */
 export const copyKernels: Readonly<Record<string, tf.KernelFunc>> = {
   GatherV2: orShipped("GatherV2", gather),
   Slice: orShipped("Slice", slice),
-  Concat: orShipped("Concat", concat)
+  Concat: orShipped("Concat", concat),
+  ...repeatKernels,
+  ...scatterKernels
 }

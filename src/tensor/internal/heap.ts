@@ -1,7 +1,7 @@
 /**
  * Tensors on the heap of tfjs's wasm backend, for kernels that work there in place.
  */
-import type * as tf from "@tensorflow/tfjs"
+import * as tf from "@tensorflow/tfjs"
 
 /** What these kernels use of tfjs's wasm backend. */
 export interface Heap {
@@ -29,3 +29,9 @@ export const placeOf = (heap: Heap, tensor: tf.TensorInfo): number =>
 /** The number of places of a shape. */
 export const sizeOf = (shape: ReadonlyArray<number>): number =>
   shape.reduce((product, side) => product * side, 1)
+
+export type Params = Parameters<tf.KernelFunc>[0]
+
+/** What tfjs's own kernel of this name gives. */
+export const shipped = (name: string, params: Params): tf.TensorInfo =>
+  tf.getKernel(name, "wasm").kernelFunc(params) as tf.TensorInfo

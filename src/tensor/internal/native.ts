@@ -9,8 +9,8 @@ import { type Library, open } from "../../kernels/native/library.ts"
 import { native } from "../../kernels/native.ts"
 import { mirrorLower } from "../../kernels/reference/panels.ts"
 import type { LowerGram } from "./packedGram.ts"
-import { matMulBy } from "./products.ts"
-import { activateWasm, registerAs } from "./wasm.ts"
+import { type Multiply, matMulBy } from "./products.ts"
+import { activateWasm, registerAs, registerWindows } from "./wasm.ts"
 
 /** The name of this backend in tfjs's registry. */
 export const nativeBackend = "natgrad-native"
@@ -34,7 +34,13 @@ export const activateNative = async (threads: number): Promise<Kernels> => {
 const start = async (): Promise<Library> => {
   const library = await open()
   await activateWasm()
-  registerAs(nativeBackend, tf.engine().findBackend("wasm"), matMulThrough(library), gramThrough(library))
+  registerAs(
+    nativeBackend,
+    tf.engine().findBackend("wasm"),
+    matMulBy(multiplyThrough(library)),
+    gramThrough(library)
+  )
+  registerWindows(nativeBackend, multiplyThrough(library), 0)
   return library
 }
 
@@ -46,8 +52,9 @@ const lower = 122
 /** From this side on, half a product and the mirror image cost less than a whole one. */
 const worthHalf = 64
 
-const matMulThrough = ({ sgemm, ssyrk }: Library): tf.KernelFunc =>
-  matMulBy(({ gram, m, n, k, x, transposeX, y, transposeY, z }) => {
+const multiplyThrough =
+  ({ sgemm, ssyrk }: Library): Multiply =>
+  ({ gram, m, n, k, x, transposeX, y, transposeY, z }) => {
     if (gram && m >= worthHalf) {
       ssyrk(rowMajor!, lower, transposeX ? transposed! : plain!, m, k, 1, x, transposeX ? m : k, 0, z, m)
       mirrorLower(m, z)
@@ -69,7 +76,7 @@ const matMulThrough = ({ sgemm, ssyrk }: Library): tf.KernelFunc =>
       z,
       n
     )
-  })
+  }
 
 const gramThrough =
   ({ ssyrk }: Library): LowerGram =>

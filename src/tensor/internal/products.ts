@@ -18,9 +18,12 @@ export interface Multiplication {
   readonly gram: boolean
 }
 
+/** Whoever can multiply two matrices. */
+export type Multiply = (p: Multiplication) => void
+
 /** tfjs's `BatchMatMul` by a multiplication of matrices. */
 export const matMulBy =
-  (multiply: (p: Multiplication) => void): tf.KernelFunc =>
+  (multiply: Multiply): tf.KernelFunc =>
   ({ attrs, backend, inputs }) => {
     const { a, b } = inputs as { readonly a: tf.TensorInfo; readonly b: tf.TensorInfo }
     const [transposeX, transposeY] = [attrs?.["transposeA"] === true, attrs?.["transposeB"] === true]

@@ -17,10 +17,13 @@ import {
   heapKernels,
   wasmKernels as kernelsOf
 } from "../../kernels/wasm.ts"
+import { convolutionGradients } from "./convolutions.ts"
 import { copyKernels } from "./copies.ts"
 import { type LowerGram, packedGramBy, packedGramKernel } from "./packedGram.ts"
-import { matMulBy } from "./products.ts"
+import { type Multiply, matMulBy } from "./products.ts"
+import { squaredSums, squaredSumsKernel } from "./squareKernel.ts"
 import { vectorKernels } from "./vectorKernels.ts"
+import { windowKernels } from "./windowKernels.ts"
 
 /** The name of our backend in tfjs's registry. */
 export const wasmBackend = "natgrad-wasm"
@@ -61,7 +64,9 @@ const register = async (): Promise<void> => {
   const heap = module === undefined ? undefined : kernelsOnHeapOf(module, instance)
   ours = heap === undefined ? {} : vectorKernels(heap)
   if (heap === undefined) registerAs(wasmBackend, instance, xnnpackProduct)
-  else registerAs(wasmBackend, instance, productBy(heap), gramBy(heap))
+  else registerAs(wasmBackend, instance, matMulBy(multiplyBy(heap)), gramBy(heap))
+  onHeap = heap
+  if (heap !== undefined) registerWindows(wasmBackend, multiplyBy(heap), sparseUpTo)
 }
 
 /** Our kernels on tfjs's heap. Not where tfjs shares it between threads: XNNPACK and the shipped kernels serve there. */
@@ -75,12 +80,12 @@ const kernelsOnHeapOf = (module: WebAssembly.Module, instance: tf.KernelBackend)
   }
 }
 
-const productBy = ({ gemm, syrk }: HeapKernels): tf.KernelFunc =>
-  matMulBy(({ gram, m, n, k, x, transposeX, y, transposeY, z }) =>
+const multiplyBy =
+  ({ gemm, syrk }: HeapKernels): Multiply =>
+  ({ gram, m, n, k, x, transposeX, y, transposeY, z }) =>
     gram
       ? syrk(n, k, x.byteOffset, transposeY, z.byteOffset)
       : gemm(m, n, k, x.byteOffset, transposeX, y.byteOffset, transposeY, z.byteOffset)
-  )
 
 const gramBy =
   ({ syrk }: HeapKernels): LowerGram =>
@@ -108,7 +113,7 @@ export const registerAs = (
   tf.copyRegisteredKernels("wasm", backendName)
   const replace = (kernelName: string, kernelFunc: tf.KernelFunc): void => {
     const shipped = tf.getKernel(kernelName, backendName)
-    tf.unregisterKernel(kernelName, backendName)
+    if (shipped !== undefined) tf.unregisterKernel(kernelName, backendName)
     tf.registerKernel({ ...shipped, kernelName, backendName, kernelFunc })
   }
   replace("BatchMatMul", product)
@@ -118,6 +123,46 @@ export const registerAs = (
     tf.registerKernel({ kernelName: packedGramKernel, backendName, kernelFunc: packedGramBy(lowerGram) })
   }
   tf.registerBackend(backendName, () => instance, 0)
+}
+
+/** The kernels of assembly/ on tfjs's heap; none before the start, and where they have no place there. */
+let onHeap: HeapKernels | undefined
+
+/** A kernel of a convolution of 32 KiB stays in the first cache. */
+const sparseUpTo = 2 ** 13
+
+/** Registers the kernels of convolutions under a name of ours, where there are any, with these products. */
+export const registerWindows = (backendName: string, multiply: Multiply, sparse: number): void => {
+  if (onHeap === undefined) return
+  const arithmetic = { heap: onHeap, multiply, sparse }
+  const kernels = {
+    ...windowKernels(arithmetic),
+    ...convolutionGradients(arithmetic),
+    [squaredSumsKernel]: squaredSums(arithmetic)
+  }
+  for (const [kernelName, kernelFunc] of Object.entries(kernels)) {
+    tf.registerKernel({ kernelName, backendName, kernelFunc })
+  }
+}
+
+/** Products on tfjs's heap. */
+export interface HeapProducts {
+  readonly multiply: Multiply
+  readonly gram: LowerGram
+}
+
+/** By our kernels, in place; none before the start, and where XNNPACK serves. */
+export const productsOnHeap = (): HeapProducts | undefined =>
+  onHeap && { multiply: multiplyBy(onHeap), gram: gramBy(onHeap) }
+
+/** Registers tfjs's wasm instance under another name of ours, with these products, or XNNPACK's. */
+export const registerWith = (backendName: string, by: HeapProducts | undefined): void => {
+  const instance = tf.engine().findBackend("wasm")
+  if (by === undefined) registerAs(backendName, instance, xnnpackProduct)
+  else {
+    registerAs(backendName, instance, matMulBy(by.multiply), by.gram)
+    registerWindows(backendName, by.multiply, sparseUpTo)
+  }
 }
 
 type KernelParams = Parameters<tf.KernelFunc>[0]
