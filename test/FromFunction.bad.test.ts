@@ -421,22 +421,25 @@ describe("what is no error", () => {
     expect(Array.from(Fisher.diagonal(part))).not.toEqual(Array.from(Fisher.diagonal(whole).subarray(0, 3)))
   })
 
-  it("rows by tf.gather, whose gradient tfjs has on cpu alone: wasm fails with TensorFailure that says so; control: cpu has its Fisher", async () => {
+  it("rows by tf.gather have their Fisher on wasm as on cpu; by tf.einsum, which wasm lacks, it fails with TensorFailure that names the kernel", async () => {
     const table = { ...options, features: 1, parameters: { e: [5, 3] } } as const
-    const lookup = Conditional.fromFunction(
-      { ...table, f: ({ e }, x) => tf.gather(e, x.toInt().reshape([-1])) },
-      likelihood
-    )
-    const source = DataSource.fromArrays({ x: [[0], [3], [3], [1]] })
-    const of = (device: (typeof devices)["cpu" | "wasm"]) =>
-      given({ source, device })(
+    type F = (parameters: { readonly e: tf.Tensor }, x: tf.Tensor) => tf.Tensor2D
+    const of = (f: F, device: (typeof devices)["cpu" | "wasm"]) => {
+      const lookup = Conditional.fromFunction({ ...table, f }, likelihood)
+      return given({ source: DataSource.fromArrays({ x: [[0], [3], [3], [1]] }), device })(
         Fisher.estimate(lookup, Conditional.init(lookup, { seed: 0 }), Structure.diagonal)
       )
-    const error = await run(Effect.flip(of(Device.wasm)))
-    expect(error).toMatchObject({ _tag: "TensorFailure" })
-    expect((error as Error).message).toContain("Device.cpu")
+    }
+    const gathered: F = ({ e }, x) => tf.gather(e, x.toInt().reshape([-1]))
     const shares = [1 / 4, 1 / 4, 0, 1 / 2, 0].flatMap((share) => [share, share, share])
-    expect(Array.from(Fisher.diagonal(await run(of(Device.cpu))))).toEqual(shares)
+    for (const device of [Device.cpu, Device.wasm]) {
+      expect(Array.from(Fisher.diagonal(await run(of(gathered, device))))).toEqual(shares)
+    }
+    const summed: F = ({ e }, x) =>
+      tf.einsum("ni,ij->nj", tf.oneHot(x.toInt().reshape([-1]), 5).toFloat(), e) as tf.Tensor2D
+    const error = await run(Effect.flip(of(summed, Device.wasm)))
+    expect(error).toMatchObject({ _tag: "TensorFailure" })
+    expect((error as Error).message).toContain("Einsum")
   })
 
   it("first values: those given, and else normal numbers of the seed; control: another seed", () => {

@@ -61,7 +61,7 @@ export const fisherOf = <S extends string>(
         structure: Structure.dense,
         space,
         weight: 1,
-        sums: [Float64Array.from(matrix.flatMap((row, i) => Array.from(row.slice(0, i + 1))))],
+        sums: [Float64Array.from(matrix.flatMap((row, i) => Array.from(row).slice(0, i + 1)))],
         rests: [],
         origin: undefined
       },
