@@ -430,7 +430,7 @@ describe("what is no error", () => {
         Fisher.estimate(lookup, Conditional.init(lookup, { seed: 0 }), Structure.diagonal)
       )
     }
-    const gathered: F = ({ e }, x) => tf.gather(e, x.toInt().reshape([-1]))
+    const gathered: F = ({ e }, x) => tf.gather(e, x.toInt().reshape([-1])) as tf.Tensor2D
     const shares = [1 / 4, 1 / 4, 0, 1 / 2, 0].flatMap((share) => [share, share, share])
     for (const device of [Device.cpu, Device.wasm]) {
       expect(Array.from(Fisher.diagonal(await run(of(gathered, device))))).toEqual(shares)
