@@ -289,7 +289,8 @@ export const movingAverage = <S extends string, Op extends Operation>(
 
 const AverageOptions = Schema.Struct({ decay: Decay })
 
-const weighedSum = (self: Real, that: Real, decay: number): Float64Array => {
+const weighedSum = (self: Real, that: Real, decay: number): Real => {
+  if (decay === 0) return that
   const out = new Float64Array(self.length)
   for (let i = 0; i < out.length; i++) out[i] = decay * self[i]! + that[i]!
   return out
