@@ -14,7 +14,7 @@ export const whole: i32 = 0
 export const lower: i32 = 1
 export const upper: i32 = 2
 
-// A panel of B (16 KiB) stays in the first cache, a block of A (240 KiB) in the second, B (1 MiB) in the third.
+// A panel of B (8 KiB) stays in the first cache, a block of A (240 KiB) in the second, B (1 MiB) in the third.
 const depth: i32 = 256
 const blockRows: i32 = 120
 const blockBytes: i32 = 4096

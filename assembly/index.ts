@@ -8,7 +8,14 @@ import { assign } from "./tile"
 import { mirror } from "./triangle"
 
 export { compare32, maximum32, minimum32, select32 } from "./choice"
-export { cholesky, choleskyInverse, choleskySolve } from "./cholesky"
+export {
+  cholesky32,
+  cholesky64,
+  choleskyInverse32,
+  choleskyInverse64,
+  choleskySolve32,
+  choleskySolve64
+} from "./cholesky"
 export { fillConstants } from "./constants"
 export { depthwiseImage32, depthwiseKernel32 } from "./depthwise"
 export { eigenBytes, symmetricEigen } from "./eigen"
@@ -16,7 +23,7 @@ export { erf32 } from "./erf"
 export { exp32, expm132, tanh32 } from "./exponential"
 export { addSquares32, sideBySide32 } from "./gradients"
 export { log1p32, log32, softplus32 } from "./logarithm"
-export { gate32, maxPool32, pick32, unpool32 } from "./pooling"
+export { gate32, maxPool32, maxPoolGradient32, pick32, unpool32 } from "./pooling"
 export { maxColumns32, sumColumns32, sumRows32, transpose32 } from "./rows"
 export { add32, fold32, patches32, pullBack32 } from "./windows"
 
@@ -61,7 +68,20 @@ export function syrk32(n: i32, k: i32, a: usize, rows: bool, c: usize, work: usi
   syrk<f32>(n, k, a, rows ? k : 1, rows ? 1 : n, c, work)
 }
 
-function syrk<T>(n: i32, k: i32, a: usize, rs: i32, cs: i32, c: usize, work: usize): void {
+/** The tiles of the same A^T A that meet its lower triangle. */
+export function lowerSyrk64(n: i32, k: i32, a: usize, c: usize, work: usize): void {
+  lowerSyrk<f64>(n, k, a, 1, n, c, work)
+}
+
+export function lowerSyrk32(n: i32, k: i32, a: usize, c: usize, work: usize): void {
+  lowerSyrk<f32>(n, k, a, 1, n, c, work)
+}
+
+function lowerSyrk<T>(n: i32, k: i32, a: usize, rs: i32, cs: i32, c: usize, work: usize): void {
   gemm<T>(n, n, k, a, rs, cs, a, cs, rs, c, n, assign, lower, work)
+}
+
+function syrk<T>(n: i32, k: i32, a: usize, rs: i32, cs: i32, c: usize, work: usize): void {
+  lowerSyrk<T>(n, k, a, rs, cs, c, work)
   mirror<T>(0, n, c, n)
 }

@@ -4,7 +4,7 @@
  * A part computes what it writes as the whole operation does, bit for bit. Parts that run beside each other write to different places, and
  * read none where another writes. `work` is scratch of the thread's own, of `workBytes` bytes.
  */
-import { factor, invert, square } from "./cholesky"
+import { factor, invert, setAside, solveBoth, square } from "./cholesky"
 import {
   couplingsAt,
   diagonalAt,
@@ -25,7 +25,6 @@ import { assign } from "./tile"
 import { clearUpper, fold, mirror, solve } from "./triangle"
 import { at } from "./vector"
 
-export { choleskySolve } from "./cholesky"
 export { eigenBytes, symmetricEigen } from "./eigen"
 export { syrk32, syrk64, workBytes } from "./index"
 
@@ -139,9 +138,10 @@ function transpose<T>(rows: i32, columns: i32, from: usize, to: usize, ld: i32):
   }
 }
 
-/** Some columns of the solution of T X = B: see `solve`. */
+/** Some columns of the solution of T X = B: see `solve`. Numbers of this part and of those below have `size` bytes, 4 or 8. */
 export function solvePart(
   work: usize,
+  size: i32,
   n: i32,
   t: usize,
   rs: i32,
@@ -150,52 +150,71 @@ export function solvePart(
   ldx: i32,
   columns: i32
 ): void {
-  solve(n, t, rs, cs, x, ldx, columns, work)
+  if (size === 4) solve<f32>(n, t, rs, cs, x, ldx, columns, work)
+  else solve<f64>(n, t, rs, cs, x, ldx, columns, work)
 }
 
 /** Some columns of the solution of L L^T X = B, in place; rows of B are `ldb` apart. */
-export function choleskySolvePart(work: usize, n: i32, l: usize, columns: i32, b: usize, ldb: i32): void {
-  if (n === 0) return
-  solve(n, l, n, 1, b, ldb, columns, work)
-  solve(n, at<f64>(l, n * n - 1), -1, -n, at<f64>(b, (n - 1) * ldb), -ldb, columns, work)
+export function choleskySolvePart(
+  work: usize,
+  size: i32,
+  n: i32,
+  l: usize,
+  columns: i32,
+  b: usize,
+  ldb: i32
+): void {
+  if (size === 4) solveBoth<f32>(n, l, columns, b, ldb, work)
+  else solveBoth<f64>(n, l, columns, b, ldb, work)
 }
 
 /** See `factor`. */
-export function factorPart(work: usize, n: i32, a: usize, lda: i32): i32 {
-  return factor(n, a, lda, work)
+export function factorPart(work: usize, size: i32, n: i32, a: usize, lda: i32): i32 {
+  return size === 4 ? factor<f32>(n, a, lda, work) : factor<f64>(n, a, lda, work)
 }
 
 /** See `invert`. */
-export function invertPart(work: usize, n: i32, l: usize, ldl: i32, spare: usize): void {
-  invert(n, l, ldl, spare, work)
+export function invertPart(work: usize, size: i32, n: i32, l: usize, ldl: i32, spare: usize): void {
+  if (size === 4) invert<f32>(n, l, ldl, spare, work)
+  else invert<f64>(n, l, ldl, spare, work)
 }
 
 /** See `square`. */
-export function squarePart(work: usize, n: i32, w: usize, out: usize, ld: i32): void {
-  square(n, w, out, ld, work)
+export function squarePart(work: usize, size: i32, n: i32, w: usize, out: usize, ld: i32): void {
+  if (size === 4) square<f32>(n, w, out, ld, work)
+  else square<f64>(n, w, out, ld, work)
 }
 
 /** See `mirror`. */
-export function mirrorPart(_work: usize, n: i32, first: i32, end: i32, a: usize): void {
-  mirror<f64>(first, end, a, n)
+export function mirrorPart(_work: usize, size: i32, n: i32, first: i32, end: i32, a: usize): void {
+  if (size === 4) mirror<f32>(first, end, a, n)
+  else mirror<f64>(first, end, a, n)
 }
 
 /** See `fold`. */
-export function foldPart(_work: usize, n: i32, first: i32, end: i32, a: usize): void {
-  fold(n, first, end, a)
+export function foldPart(_work: usize, size: i32, n: i32, first: i32, end: i32, a: usize): void {
+  if (size === 4) fold<f32>(n, first, end, a)
+  else fold<f64>(n, first, end, a)
 }
 
 /** See `clearUpper`. */
-export function clearPart(_work: usize, n: i32, a: usize): void {
-  clearUpper(n, a)
+export function clearPart(_work: usize, size: i32, n: i32, a: usize): void {
+  if (size === 4) clearUpper<f32>(n, a)
+  else clearUpper<f64>(n, a)
 }
 
-/** Moves r rows of h numbers, `ldl` apart, to `spare` without gaps, and leaves 0 there. */
-export function setAsidePart(_work: usize, r: i32, h: i32, l: usize, ldl: i32, spare: usize): void {
-  for (let i = 0; i < r; i++) {
-    memory.copy(at<f64>(spare, i * h), at<f64>(l, i * ldl), <usize>h * 8)
-    memory.fill(at<f64>(l, i * ldl), 0, <usize>h * 8)
-  }
+/** See `setAside`. */
+export function setAsidePart(
+  _work: usize,
+  size: i32,
+  r: i32,
+  h: i32,
+  l: usize,
+  ldl: i32,
+  spare: usize
+): void {
+  if (size === 4) setAside<f32>(r, h, l, ldl, spare)
+  else setAside<f64>(r, h, l, ldl, spare)
 }
 
 /** Bytes of scratch behind those of `eigenBytes` that eigenvectors by parts need. A float, since they may pass 2^31. */

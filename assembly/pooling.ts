@@ -1,5 +1,5 @@
 /**
- * Maximum pooling in float32, with runs of pixels as in windows.ts: the largest numbers, and where they are.
+ * Maximum pooling in float32, with runs of pixels as in windows.ts: the largest numbers, where they are, and the gradient.
  */
 import { at } from "./vector"
 
@@ -8,7 +8,8 @@ const run: usize = 8
 
 /**
  * Of each channel of `count` images the largest number under each window, `[count, positions, channels]`, and its place in the image.
- * Where several are the largest the first is taken; a number that is NaN is larger than all.
+ * Where several are the largest the first is taken; a number that is NaN is larger than all. A window over padding alone has -Infinity, at
+ * place -1.
  */
 export function maxPool32(
   count: i32,
@@ -24,22 +25,81 @@ export function maxPool32(
   for (let n = 0; n < count; n++) {
     let r = runs
     for (let t = 0; t < positions; t++) {
-      let end = r
-      let first = -1
-      for (let tap = 0; tap < taps; end += run) {
-        if (first < 0) first = load<i32>(end)
-        tap += load<i32>(end, 4)
-      }
-      let c = 0
-      for (; c + 4 <= channels; c += 4)
-        fourOf(channels, c, first, r, end, x, at<f32>(value, c), at<i32>(place, c))
-      for (; c < channels; c++) oneOf(channels, c, first, r, end, x, at<f32>(value, c), at<i32>(place, c))
+      const end = endOf(taps, r)
+      largest(channels, r, end, x, value, place)
       value = at<f32>(value, channels)
       place = at<i32>(place, channels)
       r = end
     }
     x = at<f32>(x, pixels * channels)
   }
+}
+
+/**
+ * For the cotangents g `[count, positions, channels]` of these maxima those of the images: each is added where its largest number is.
+ * `value` and `place` have room for a number for each channel.
+ */
+export function maxPoolGradient32(
+  count: i32,
+  pixels: i32,
+  channels: i32,
+  positions: i32,
+  taps: i32,
+  runs: usize,
+  x: usize,
+  g: usize,
+  out: usize,
+  value: usize,
+  place: usize
+): void {
+  const image = pixels * channels
+  for (let n = 0; n < count; n++) {
+    memory.fill(out, 0, <usize>image * 4)
+    let r = runs
+    for (let t = 0; t < positions; t++) {
+      const end = endOf(taps, r)
+      largest(channels, r, end, x, value, place)
+      // A window sees padding in all of its channels, or in none.
+      if (channels > 0 && load<i32>(place) >= 0) scatter(channels, g, place, out)
+      g = at<f32>(g, channels)
+      r = end
+    }
+    x = at<f32>(x, image)
+    out = at<f32>(out, image)
+  }
+}
+
+/** Adds numbers at their places. */
+function scatter(n: i32, g: usize, place: usize, out: usize): void {
+  for (let i = 0; i < n; i++) {
+    const to = at<f32>(out, load<i32>(place))
+    store<f32>(to, load<f32>(to) + load<f32>(g))
+    g += 4
+    place += 4
+  }
+}
+
+/** Where the runs of one position end. */
+function endOf(taps: i32, runs: usize): usize {
+  for (let tap = 0; tap < taps; runs += run) tap += load<i32>(runs, 4)
+  return runs
+}
+
+/** Of each channel the largest number in these runs, and its place. */
+function largest(channels: i32, runs: usize, end: usize, x: usize, value: usize, place: usize): void {
+  let first = -1
+  for (let r = runs; first < 0 && r < end; r += run) first = load<i32>(r)
+  if (first < 0) {
+    for (let c = 0; c < channels; c++) {
+      store<f32>(at<f32>(value, c), -Infinity)
+      store<i32>(at<i32>(place, c), -1)
+    }
+    return
+  }
+  let c = 0
+  for (; c + 4 <= channels; c += 4)
+    fourOf(channels, c, first, runs, end, x, at<f32>(value, c), at<i32>(place, c))
+  for (; c < channels; c++) oneOf(channels, c, first, runs, end, x, at<f32>(value, c), at<i32>(place, c))
 }
 
 function fourOf(
@@ -116,12 +176,9 @@ export function unpool32(
     let place = places
     for (let n = 0; n < count; n++) {
       memory.fill(out, 0, <usize>image * 4)
-      for (let i = 0; i < outputs; i++) {
-        const to = at<f32>(out, load<i32>(place))
-        store<f32>(to, load<f32>(to) + load<f32>(g))
-        g += 4
-        place += 4
-      }
+      scatter(outputs, g, place, out)
+      g = at<f32>(g, outputs)
+      place = at<i32>(place, outputs)
       out = at<f32>(out, image)
     }
   }

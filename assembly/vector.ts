@@ -17,6 +17,12 @@ export function subtractProduct<T>(c: v128, a: v128, b: v128): v128 {
   return v128.sub<T>(c, v128.mul<T>(a, b))
 }
 
+/** One number in the first lane, 0 in the others. */
+export function loadFirst<T>(from: usize): v128 {
+  if (sizeof<T>() === 4) return v128.load32_zero(from)
+  return v128.load64_zero(from)
+}
+
 /** The address of element i of an array of T at `from`; i may be negative. */
 export function at<T>(from: usize, i: i32): usize {
   return from + <usize>i * sizeof<T>()

@@ -152,11 +152,6 @@ function listed(filters: i32, row: i32, g: usize, list: usize): usize {
     end += (<usize>(value !== 0)) << 3
     g += 4
   }
-  // The rows are taken by fours: those that are wanting are 0 times the first.
-  while (((end - list) & 31) !== 0) {
-    store<i64>(end, 0)
-    end += 8
-  }
   return end
 }
 
@@ -169,33 +164,9 @@ function combine(numbers: i32, kernel: usize, out: usize, list: usize, end: usiz
     let s3 = v128.load(out, 48)
     let s4 = v128.load(out, 64)
     let s5 = v128.load(out, 80)
-    for (let p = list; p < end; p += 32) {
-      let w = kernel + <usize>load<u32>(p)
-      let value = v128.load_splat<f32>(p, 4)
-      s0 = addProduct<f32>(s0, value, v128.load(w))
-      s1 = addProduct<f32>(s1, value, v128.load(w, 16))
-      s2 = addProduct<f32>(s2, value, v128.load(w, 32))
-      s3 = addProduct<f32>(s3, value, v128.load(w, 48))
-      s4 = addProduct<f32>(s4, value, v128.load(w, 64))
-      s5 = addProduct<f32>(s5, value, v128.load(w, 80))
-      w = kernel + <usize>load<u32>(p, 8)
-      value = v128.load_splat<f32>(p, 12)
-      s0 = addProduct<f32>(s0, value, v128.load(w))
-      s1 = addProduct<f32>(s1, value, v128.load(w, 16))
-      s2 = addProduct<f32>(s2, value, v128.load(w, 32))
-      s3 = addProduct<f32>(s3, value, v128.load(w, 48))
-      s4 = addProduct<f32>(s4, value, v128.load(w, 64))
-      s5 = addProduct<f32>(s5, value, v128.load(w, 80))
-      w = kernel + <usize>load<u32>(p, 16)
-      value = v128.load_splat<f32>(p, 20)
-      s0 = addProduct<f32>(s0, value, v128.load(w))
-      s1 = addProduct<f32>(s1, value, v128.load(w, 16))
-      s2 = addProduct<f32>(s2, value, v128.load(w, 32))
-      s3 = addProduct<f32>(s3, value, v128.load(w, 48))
-      s4 = addProduct<f32>(s4, value, v128.load(w, 64))
-      s5 = addProduct<f32>(s5, value, v128.load(w, 80))
-      w = kernel + <usize>load<u32>(p, 24)
-      value = v128.load_splat<f32>(p, 28)
+    for (let p = list; p < end; p += 8) {
+      const w = kernel + <usize>load<u32>(p)
+      const value = v128.load_splat<f32>(p, 4)
       s0 = addProduct<f32>(s0, value, v128.load(w))
       s1 = addProduct<f32>(s1, value, v128.load(w, 16))
       s2 = addProduct<f32>(s2, value, v128.load(w, 32))

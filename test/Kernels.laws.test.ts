@@ -127,14 +127,14 @@ const indefinite = (n: number): ReadonlyArray<Float64Array> => {
   )
 }
 
-/** Sizes and pivots (n, k) where `cholesky` does not return exactly k. */
-const wrongPivots = (cholesky: Kernels["cholesky"]): number => {
+/** Sizes and pivots (n, k) where `cholesky` does not return exactly k, in one precision. */
+const wrongPivots = (cholesky: Kernels["cholesky"], Type: Kind): number => {
   let wrong = 0
   for (const n of [...sizes.filter((size) => size > 0), 4, 8, 13]) {
     const matrices = indefinite(n)
     for (let k = 0; k < n; k++) {
-      if (cholesky({ n, a: matrices[k]! }) !== k) wrong++
-      const poisoned = identity(n)
+      if (cholesky({ n, a: new Type(matrices[k]!) }) !== k) wrong++
+      const poisoned = new Type(identity(n))
       poisoned[k * n] = Number.NaN
       if (cholesky({ n, a: poisoned }) !== k) wrong++
     }
@@ -193,30 +193,36 @@ for (const kernels of implementations) {
 
     it("cholesky: the strict upper triangle is 0 and was never read", () => {
       for (const n of sizes) {
-        const a = withSpectrum(geometric(n, 10), n)
-        const poisoned = a.map((value, o) => (o % n > Math.floor(o / n) ? Number.NaN : value))
-        assert.strictEqual(kernels.cholesky({ n, a }), -1)
-        assert.strictEqual(kernels.cholesky({ n, a: poisoned }), -1)
-        assert.deepStrictEqual(poisoned, a)
-        assert.isTrue(a.every((value, o) => o % n <= Math.floor(o / n) || Object.is(value, 0)))
+        for (const Type of [Float64Array, Float32Array]) {
+          const a = new Type(withSpectrum(geometric(n, 10), n))
+          const poisoned = a.map((value, o) => (o % n > Math.floor(o / n) ? Number.NaN : value))
+          assert.strictEqual(kernels.cholesky({ n, a }), -1)
+          assert.strictEqual(kernels.cholesky({ n, a: poisoned }), -1)
+          assert.deepStrictEqual(poisoned, a)
+          assert.isTrue(a.every((value, o) => o % n <= Math.floor(o / n) || Object.is(value, 0)))
+        }
       }
     })
 
-    it("cholesky: the first failing pivot is reported exactly, NaN included, at each of 2 x 227 places", () => {
-      assert.strictEqual(wrongPivots(kernels.cholesky), 0)
-      const infinite = identity(6)
-      infinite[3 * 6 + 3] = Number.POSITIVE_INFINITY
-      assert.strictEqual(kernels.cholesky({ n: 6, a: infinite }), 3)
-      assert.strictEqual(kernels.cholesky({ n: 2, a: Float64Array.of(1, 1, 1, 1) }), 1)
+    it("cholesky: the first failing pivot is reported exactly, NaN included, at each of 2 x 227 places in either precision", () => {
+      for (const Type of [Float64Array, Float32Array]) {
+        assert.strictEqual(wrongPivots(kernels.cholesky, Type), 0)
+        const infinite = new Type(identity(6))
+        infinite[3 * 6 + 3] = Number.POSITIVE_INFINITY
+        assert.strictEqual(kernels.cholesky({ n: 6, a: infinite }), 3)
+        assert.strictEqual(kernels.cholesky({ n: 2, a: Type.of(1, 1, 1, 1) }), 1)
+      }
     })
 
     it("choleskyInverse: equals its transpose bit for bit at every size", () => {
       for (const n of sizes) {
-        const l = withSpectrum(geometric(n, 1e4), n)
-        const out = new Float64Array(n * n).fill(Number.NaN)
-        assert.strictEqual(kernels.cholesky({ n, a: l }), -1)
-        kernels.choleskyInverse({ n, l, out })
-        assert.isTrue(isSymmetric(n, out) && Number.isFinite(rowNorm(n, n, out)))
+        for (const Type of [Float64Array, Float32Array]) {
+          const l = new Type(withSpectrum(geometric(n, 1e4), n))
+          const out = new Type(n * n).fill(Number.NaN)
+          assert.strictEqual(kernels.cholesky({ n, a: l }), -1)
+          kernels.choleskyInverse({ n, l, out })
+          assert.isTrue(isSymmetric(n, out) && Number.isFinite(rowNorm(n, n, out)))
+        }
       }
     })
 
@@ -230,6 +236,19 @@ for (const kernels of implementations) {
       }
     })
 
+    it("arrays of two precisions in one solve or inverse throw a RangeError that names them, whatever the size", () => {
+      for (const n of [1, 3, 90]) {
+        for (const [One, Other] of [
+          [Float32Array, Float64Array],
+          [Float64Array, Float32Array]
+        ] as const) {
+          const [l, other] = [new One(n * n).fill(1), new Other(n * n)]
+          assert.throws(() => kernels.choleskySolve({ n, l, columns: n, b: other }), RangeError, "l and b")
+          assert.throws(() => kernels.choleskyInverse({ n, l, out: other }), RangeError, "l and out")
+        }
+      }
+    })
+
     it("a size that is none, and an array too short for its matrix, throw a RangeError", () => {
       const x = new Float64Array(9)
       assert.throws(() => kernels.gemm({ m: 1.5, n: 1, k: 1, a: x, b: x, out: x }), RangeError)
@@ -238,6 +257,8 @@ for (const kernels of implementations) {
         RangeError
       )
       assert.throws(() => kernels.syrk({ rows: 3, n: 4, a: x, out: new Float64Array(16) }), RangeError)
+      const out = new Float64Array(9)
+      assert.throws(() => kernels.syrk({ rows: 1, n: 4, a: x, storage: "packed", out }), RangeError)
       assert.throws(() => kernels.cholesky({ n: -1, a: x }), RangeError)
       assert.throws(() => kernels.choleskySolve({ n: 3, l: x, columns: 4, b: x }), RangeError)
       assert.throws(() => kernels.choleskyInverse({ n: 4, l: x, out: x }), RangeError)
@@ -270,7 +291,7 @@ describe("controls", () => {
 
   it("the pivot law rejects a factorisation that names the first row of the failing block", () => {
     assert.isAbove(
-      wrongPivots((p) => reference.cholesky(p) & ~3),
+      wrongPivots((p) => reference.cholesky(p) & ~3, Float64Array),
       0
     )
   })

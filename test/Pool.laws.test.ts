@@ -22,6 +22,8 @@ const shapes = (() => {
 /** Every output of one shape. */
 type Run = (kernels: Kernels, shape: (typeof shapes)[number], seed: number) => ReadonlyArray<Real>
 
+const kind = (seed: number) => (seed % 2 === 0 ? Float64Array : Float32Array)
+
 const definite = (n: number, seed: number): Float64Array => {
   const [x, out] = [randomArray(n * n, seed), new Float64Array(n * n)]
   wasmBuilds[0]!.syrk({ rows: n, n, a: x, out })
@@ -29,13 +31,11 @@ const definite = (n: number, seed: number): Float64Array => {
   return out
 }
 
-const factor = (n: number, seed: number): Float64Array => {
-  const l = definite(n, seed)
+const factor = (n: number, seed: number): Real => {
+  const l = new (kind(seed))(definite(n, seed))
   expect(wasmBuilds[0]!.cholesky({ n, a: l })).toBe(-1)
   return l
 }
-
-const kind = (seed: number) => (seed % 2 === 0 ? Float64Array : Float32Array)
 
 const runs: Readonly<Record<string, Run>> = {
   gemm: (kernels, { k, m, n }, seed) => {
@@ -51,18 +51,24 @@ const runs: Readonly<Record<string, Run>> = {
     kernels.syrk({ rows: k, n, a: new Type(randomArray(k * n, seed)), out })
     return [out]
   },
+  "syrk, packed": (kernels, { k, n }, seed) => {
+    const Type = kind(seed)
+    const out = new Type((n * (n + 1)) / 2).fill(Number.NaN)
+    kernels.syrk({ rows: k, n, a: new Type(randomArray(k * n, seed)), storage: "packed", out })
+    return [out]
+  },
   cholesky: (kernels, { n }, seed) => {
-    const a = definite(n, seed)
+    const a = new (kind(seed))(definite(n, seed))
     expect(kernels.cholesky({ n, a })).toBe(-1)
     return [a]
   },
   choleskySolve: (kernels, { m, n }, seed) => {
-    const b = randomArray(n * m, seed)
+    const b = new (kind(seed))(randomArray(n * m, seed))
     kernels.choleskySolve({ n, l: factor(n, seed), columns: m, b })
     return [b]
   },
   choleskyInverse: (kernels, { n }, seed) => {
-    const out = new Float64Array(n * n).fill(Number.NaN)
+    const out = new (kind(seed))(n * n).fill(Number.NaN)
     kernels.choleskyInverse({ n, l: factor(n, seed), out })
     return [out]
   },
@@ -116,7 +122,9 @@ for (const [build, alone] of wasmBuilds.entries()) {
       for (let at = 0; at < n; at++) {
         const a = definite(n, 5)
         a[at * (n + 1)] = -1
-        expect(kernels.cholesky({ n, a: a.slice() })).toBe(alone.cholesky({ n, a }))
+        for (const Type of [Float64Array, Float32Array]) {
+          expect(kernels.cholesky({ n, a: new Type(a) })).toBe(alone.cholesky({ n, a: new Type(a) }))
+        }
       }
       await close()
     })

@@ -21,6 +21,7 @@ import type { ParamSpace } from "../model/ParamSpace.ts"
 import type { Scores } from "../model/Score.ts"
 import { attempt, Decay, decode, firstNonFinite, shown } from "../Options.ts"
 import { Device } from "../tensor/Device.ts"
+import { copyNumbers } from "../tensor/Numbers.ts"
 import { sameArrays } from "./internal/arrays.ts"
 import { addExactly } from "./internal/exact.ts"
 import { unpackedMean } from "./internal/symmetric.ts"
@@ -95,25 +96,34 @@ export const start = <S extends string, Op extends Operation>(
   Effect.fromResult(attempt<InvalidArgument | ShapeMismatch>()(() => empty(structure, space)))
 
 /**
- * Reduces the scores of a block to the sums of a structure, on the device.
+ * Reduces the scores of a block to the sums of a structure, on the device. They are read to `arrays`, where those are as long as they are, and
+ * else to arrays of their own.
  *
  * *Fails*: `TensorFailure`; `InvalidArgument` where the rows of this block alone are too many.
  */
 export const reduce = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
   structure: Structure<Op>,
-  scores: Scores<S>
+  scores: Scores<S>,
+  arrays: ReadonlyArray<Real> = []
 ): Effect.fn.Return<Accumulator<S, Op>, TensorFailure | InvalidArgument, Device | Scope.Scope> {
   const device = yield* Device
   yield* Effect.fromResult(requireFewRows(structure, scores))
-  const tensors = yield* device.compute(`reduce ${structure.name}`, (keep) =>
-    structure.reduce(scores).map((tensor: tf.Tensor) => keep(tensor))
+  const stage = `reduce ${structure.name}`
+  const parts = yield* device.compute(stage, (keep) =>
+    structure.reduce(scores).map((tensor: tf.Tensor, i) => {
+      const due = arrays[i]
+      const out = due instanceof Float32Array && due.length === tensor.size ? due : undefined
+      const values = out ?? new Float32Array(tensor.size)
+      return copyNumbers(tensor, values, 0) ? values : keep(tensor)
+    })
   )
-  const sums = yield* device.read(`reduce ${structure.name}`, tensors)
+  const distant = parts.filter((part) => !(part instanceof Float32Array))
+  const read = distant.length === 0 ? [] : yield* device.read(stage, distant)
   return {
     structure,
     space: scores.space,
     weight: scores.examples,
-    sums,
+    sums: parts.map((part) => (part instanceof Float32Array ? part : read[distant.indexOf(part)]!)),
     rests: [],
     origin: undefined
   }
@@ -170,6 +180,8 @@ export interface Fold<S extends string, Op extends Operation> {
   readonly add: (part: Accumulator<S, Op>) => Result.Result<void, InvalidArgument>
   /** What the sums are now, not to be written to by a later `add`. */
   readonly done: () => Accumulator<S, Op>
+  /** Whether arrays of sums that were added are held, and not to be written to. */
+  readonly holds: (part: Accumulator<S, Op>) => boolean
   /** Where they are from. */
   readonly origin: () => Origin | undefined
 }
@@ -221,6 +233,7 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
       weight += part.weight
       return Result.succeed(undefined)
     },
+    holds: (part) => sums === part.sums || moments.some(({ _tag }) => _tag === "Rows"),
     origin: () => origin,
     done: () => {
       owned = false

@@ -10,9 +10,10 @@ import {
   SnapshotMismatch,
   type TensorFailure
 } from "../Errors.ts"
-import type { Kernels } from "../kernels/Kernels.ts"
+import type { Kernels, Real } from "../kernels/Kernels.ts"
 import type { Batch } from "../model/Batch.ts"
 import { type Conditional, type Linearization, type Loaded, linearize, load } from "../model/Conditional.ts"
+import { giveBack } from "../model/Loan.ts"
 import type { Params } from "../model/Params.ts"
 import { decode, multipleOf, NonNegativeInt, PositiveInt } from "../Options.ts"
 import { blockSizeFor, blocks } from "../sampling/Blocks.ts"
@@ -93,12 +94,13 @@ const tooWide = (examples: number, numbers: number): InvalidArgument =>
 
 /**
  * Sample, backprop and reduce, for a block that is linearised already. Where the columns of the block are too many to be on the
- * device at once, they go back in groups, and the sums of the groups are added in order.
+ * device at once, they go back in groups, and the sums of the groups are added in order. `arrays`: those that sums may be read to.
  */
 export const sampledSums = Effect.fnUntraced(function* <S extends string, Op extends Operation>(
   { backprop, outputs, width }: Linearization<S>,
   structure: Structure<Op>,
-  round: number
+  round: number,
+  arrays?: ReadonlyArray<Real>
 ): BlockSums<S, Op> {
   const sampler = yield* Sampler
   const draws = collapse(yield* sampler.draw(outputs, round), outputs)
@@ -106,18 +108,21 @@ export const sampledSums = Effect.fnUntraced(function* <S extends string, Op ext
   const { examples } = outputs.batch
   if (examples * width > mostNumbers) return yield* tooWide(examples, examples * width)
   const atOnce = Math.max(1, Math.floor(columnBudget / (examples * width)))
-  const group = (from: number) => {
+  const group = (from: number, arrays?: ReadonlyArray<Real>) => {
     const columns = Math.min(atOnce, draws.columns - from)
     const part = all.subarray(from * examples * outputs.size, (from + columns) * examples * outputs.size)
     const scores = backprop(part, columns, columns / draws.columns)
-    return Effect.scoped(Effect.flatMap(scores, (made) => Accumulator.reduce(structure, made)))
+    return Effect.scoped(Effect.flatMap(scores, (made) => Accumulator.reduce(structure, made, arrays)))
   }
-  const first = yield* group(0)
+  const first = yield* group(0, arrays)
   if (atOnce >= draws.columns) return first
   const sums = Accumulator.fold(first)
+  let free: ReadonlyArray<Real> | undefined
   for (let from = atOnce; from < draws.columns; from += atOnce) {
     yield* Effect.yieldNow
-    yield* Effect.fromResult(sums.add(yield* group(from)))
+    const part: Accumulator.Accumulator<S, Op> = yield* group(from, free)
+    yield* Effect.fromResult(sums.add(part))
+    free = sums.holds(part) ? undefined : part.sums
   }
   return { ...sums.done(), weight: examples }
 })
@@ -127,9 +132,10 @@ export const blockSums = Effect.fnUntraced(function* <S extends string, Op exten
   loaded: Loaded<S>,
   batch: Batch,
   structure: Structure<Op>,
-  round: number
+  round: number,
+  arrays?: ReadonlyArray<Real>
 ): BlockSums<S, Op> {
-  return yield* sampledSums(yield* linearize(loaded, batch), structure, round)
+  return yield* sampledSums(yield* linearize(loaded, batch), structure, round, arrays)
 }, Effect.scoped)
 
 /** A walk over some examples: which, and from which sums on. */
@@ -159,6 +165,8 @@ const walk = Effect.fnUntraced(function* <S extends string, Op extends Operation
   const { blockSize, first, pass, round } = origin
   const begun = start.origin?.to ?? 0
   const sums = Accumulator.fold(start)
+  /** Sums of blocks that were added: those of the next are read to their arrays. */
+  const free: Array<ReadonlyArray<Real>> = []
   let at = begun
   let unsaved = 0
   // Only a store needs to know its data again.
@@ -168,7 +176,7 @@ const walk = Effect.fnUntraced(function* <S extends string, Op extends Operation
     skipTo(begun, data),
     Stream.mapEffect(
       (batch) =>
-        blockSums(loaded, batch, structure, round).pipe(
+        blockSums(loaded, batch, structure, round, free.pop()).pipe(
           Effect.map((block) => ({ batch, block })),
           Effect.tap(Effect.yieldNow)
         ),
@@ -179,9 +187,11 @@ const walk = Effect.fnUntraced(function* <S extends string, Op extends Operation
         const from = at
         at += block.weight
         yield* data.add(batch)
+        giveBack(batch)
         yield* Effect.fromResult(
           sums.add({ ...block, origin: { ...origin, structure: structure.name, from, to: at } })
         )
+        if (!sums.holds(block)) free.push(block.sums)
         if (store !== undefined && ++unsaved % store.every === 0) {
           yield* save(store, { ...sums.done(), origin: { ...sums.origin()!, data: data.digest() } })
         }

@@ -28,40 +28,42 @@ export interface Gemm {
   readonly out: Real
 }
 
-/** Operands of `syrk`: out (n x n) = a^T a. */
+/** Operands of `syrk`: out = a^T a, which is n x n. */
 export interface Syrk {
   readonly rows: number
   readonly n: number
   /** rows x n. */
   readonly a: Real
-  /** n x n; overwritten. */
+  /** `packed`: the lower triangle alone, row by row, so that entry (i, j) is at i (i + 1) / 2 + j. `full`, unless given. */
+  readonly storage?: "full" | "packed"
+  /** n x n, or n (n + 1) / 2 numbers with `packed`; overwritten. */
   readonly out: Real
 }
 
 /** Operands of `cholesky`. */
 export interface CholeskyFactor {
   readonly n: number
-  /** n x n; only the lower triangle is read. */
-  readonly a: Float64Array
+  /** n x n; only the lower triangle is read. Its precision is the factor's. */
+  readonly a: Real
 }
 
-/** Operands of `choleskySolve`. */
+/** Operands of `choleskySolve`, all in one precision: else a `RangeError`. */
 export interface CholeskySolve {
   readonly n: number
   /** n x n, the factor; only its lower triangle is read. */
-  readonly l: Float64Array
+  readonly l: Real
   readonly columns: number
   /** n x columns; the right-hand sides, overwritten by the solutions. */
-  readonly b: Float64Array
+  readonly b: Real
 }
 
-/** Operands of `choleskyInverse`. */
+/** Operands of `choleskyInverse`, all in one precision: else a `RangeError`. */
 export interface CholeskyInverse {
   readonly n: number
   /** n x n, the factor; only its lower triangle is read. */
-  readonly l: Float64Array
+  readonly l: Real
   /** n x n; overwritten. */
-  readonly out: Float64Array
+  readonly out: Real
 }
 
 /** Operands of `symmetricEigen`. */
@@ -93,7 +95,7 @@ export interface Kernels {
    */
   readonly gemm: (p: Gemm) => void
   /**
-   * out = a^T a, equal to its transpose bit for bit.
+   * out = a^T a, equal to its transpose bit for bit; with `packed` storage the same numbers, each once.
    *
    * *Cost* rows n^2 flops.
    */
@@ -101,6 +103,8 @@ export interface Kernels {
   /**
    * Factorises a = L L^T in place; the strict upper triangle becomes 0.
    *
+   * *Math* L L^T is within some n eps |a| of `a`, with the eps of its precision: in float32 a solution is useless from a condition number of
+   * 10^7 on, in float64 of 10^16. The reference computes in float64 and rounds.
    * *Cost* n^3 / 3 flops.
    * *Fails* by returning the zero-based index of the first pivot that is not a positive finite number (NaN
    * included); the contents of `a` are then unspecified. Returns -1 on success.

@@ -6,10 +6,11 @@
  *
  * *Source*: Anderson et al. 1999, LAPACK Users' Guide (potrf, potri, syevd).
  */
-import type { Gemm, Kernels, Real } from "./Kernels.ts"
+import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
 import type { Library } from "./native/library.ts"
+import { packedLength, packLower } from "./packed.ts"
 import { mirrorLower } from "./reference/panels.ts"
-import { requireLength, requireSizes } from "./reference/require.ts"
+import { requireLength, requireOnePrecision, requireSizes } from "./reference/require.ts"
 import { reference } from "./reference.ts"
 
 const rowMajor = 101
@@ -31,23 +32,13 @@ const double = (arrays: ReadonlyArray<Real>): arrays is ReadonlyArray<Float64Arr
 export const native = (library: Library): Kernels => ({
   name: `native (${library.name})`,
   gemm: (p) => gemm(library, p),
-  syrk: ({ a, n, out, rows }) => {
-    requireSizes("syrk", { rows, n })
-    requireLength("syrk", "a", a, rows * n)
-    requireLength("syrk", "out", out, n * n)
-    if (rows === 0 || n === 0) return void out.fill(0, 0, n * n)
-    if (a instanceof Float32Array && out instanceof Float32Array) {
-      library.ssyrk(rowMajor, lower, transposed, n, rows, 1, a, n, 0, out, n)
-    } else if (a instanceof Float64Array && out instanceof Float64Array) {
-      library.dsyrk(rowMajor, lower, transposed, n, rows, 1, a, n, 0, out, n)
-    } else return reference.syrk({ a, n, out, rows })
-    mirrorLower(n, out)
-  },
+  syrk: (p) => syrk(library, p),
   cholesky: ({ a, n }) => {
     requireSizes("cholesky", { n })
     requireLength("cholesky", "a", a, n * n)
     if (n === 0) return -1
-    library.dpotrf("U", one(n), a, one(n), new Int32Array(1))
+    if (a instanceof Float32Array) library.spotrf("U", one(n), a, one(n), new Int32Array(1))
+    else library.dpotrf("U", one(n), a, one(n), new Int32Array(1))
     // A pivot that is NaN or infinite does not stop every library, and stays where it was met.
     for (let i = 0; i < n; i++) {
       const pivot = a[i * n + i]!
@@ -60,17 +51,25 @@ export const native = (library: Library): Kernels => ({
     requireSizes("choleskySolve", { n, columns })
     requireLength("choleskySolve", "l", l, n * n)
     requireLength("choleskySolve", "b", b, n * columns)
+    requireOnePrecision("choleskySolve", { l, b })
     if (n === 0 || columns === 0) return
-    library.dtrsm(rowMajor, left, lower, plain, nonUnit, n, columns, 1, l, n, b, columns)
-    library.dtrsm(rowMajor, left, lower, transposed, nonUnit, n, columns, 1, l, n, b, columns)
+    for (const transpose of [plain, transposed]) {
+      if (l instanceof Float32Array && b instanceof Float32Array) {
+        library.strsm(rowMajor, left, lower, transpose, nonUnit, n, columns, 1, l, n, b, columns)
+      } else if (l instanceof Float64Array && b instanceof Float64Array) {
+        library.dtrsm(rowMajor, left, lower, transpose, nonUnit, n, columns, 1, l, n, b, columns)
+      }
+    }
   },
   choleskyInverse: ({ l, n, out }) => {
     requireSizes("choleskyInverse", { n })
     requireLength("choleskyInverse", "l", l, n * n)
     requireLength("choleskyInverse", "out", out, n * n)
+    requireOnePrecision("choleskyInverse", { l, out })
     if (n === 0) return
     out.set(l.subarray(0, n * n))
-    library.dpotri("U", one(n), out, one(n), new Int32Array(1))
+    if (out instanceof Float32Array) library.spotri("U", one(n), out, one(n), new Int32Array(1))
+    else library.dpotri("U", one(n), out, one(n), new Int32Array(1))
     mirrorLower(n, out)
   },
   symmetricEigen: ({ a, n, values, vectors }) => {
@@ -123,6 +122,36 @@ const gemm = (library: Library, p: Gemm): void => {
     const [x, y, z] = arrays as [Float64Array, Float64Array, Float64Array]
     library.dgemm(rowMajor, flag(p.transposeA), flag(p.transposeB), m, n, k, 1, x, lda, y, ldb, 0, z, n)
   } else reference.gemm(p)
+}
+
+const syrk = (library: Library, p: Syrk): void => {
+  const { a, n, out, rows } = p
+  const packed = p.storage === "packed"
+  const length = packed ? packedLength(n) : n * n
+  requireSizes("syrk", { rows, n })
+  requireLength("syrk", "a", a, rows * n)
+  requireLength("syrk", "out", out, length)
+  if (rows === 0 || n === 0) out.fill(0, 0, length)
+  else if (a.BYTES_PER_ELEMENT !== out.BYTES_PER_ELEMENT) reference.syrk(p)
+  else if (packed) {
+    // No routine writes a packed triangle at the speed of a product.
+    const whole = out instanceof Float32Array ? new Float32Array(n * n) : new Float64Array(n * n)
+    lowerSyrk(library, n, rows, a, whole)
+    packLower(n, whole, 0, 0)
+    out.set(whole.subarray(0, length))
+  } else {
+    lowerSyrk(library, n, rows, a, out)
+    mirrorLower(n, out)
+  }
+}
+
+/** The lower triangle of c = a^T a. */
+const lowerSyrk = (library: Library, n: number, rows: number, a: Real, c: Real): void => {
+  if (a instanceof Float32Array && c instanceof Float32Array) {
+    library.ssyrk(rowMajor, lower, transposed, n, rows, 1, a, n, 0, c, n)
+  } else if (a instanceof Float64Array && c instanceof Float64Array) {
+    library.dsyrk(rowMajor, lower, transposed, n, rows, 1, a, n, 0, c, n)
+  }
 }
 
 const transposeInPlace = (n: number, a: Float64Array): void => {

@@ -5,7 +5,7 @@
  * copied into the shared memory and results out of it. Where there is no memory for a call, and once a worker did not come back from its
  * task, one thread computes in a memory of its own.
  */
-import type { Gemm, Kernels, Syrk } from "./Kernels.ts"
+import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
 import { Lost } from "./pool/board.ts"
 import { share } from "./pool/shared.ts"
 import { compileShared, fusedWorks, kernelsOn } from "./wasm.ts"
@@ -95,19 +95,19 @@ export const openPool = async (options: PoolOptions): Promise<Pool> => {
       syrk: (p) => void (syrk(p) || single.syrk(p)),
       cholesky: (p) =>
         attempt(
-          least.cholesky(p.n),
+          least.cholesky(p.n, p.a),
           ({ cholesky }) => cholesky(p),
           () => single.cholesky(p)
         ),
       choleskySolve: (p) =>
         attempt(
-          least.choleskySolve(p.n, p.columns),
+          least.choleskySolve(p.n, p.columns, p.b),
           ({ choleskySolve }) => choleskySolve(p),
           () => single.choleskySolve(p)
         ),
       choleskyInverse: (p) =>
         attempt(
-          least.choleskyInverse(p.n),
+          least.choleskyInverse(p.n, p.out),
           ({ choleskyInverse }) => choleskyInverse(p),
           () => single.choleskyInverse(p)
         ),
@@ -128,11 +128,15 @@ export const openPool = async (options: PoolOptions): Promise<Pool> => {
 const leastOf = (grain: number) => ({
   product: (multiplications: number, moves: number): boolean =>
     multiplications >= 4 * grain && multiplications >= Math.min(32, grain) * moves,
-  cholesky: (n: number): boolean => n ** 3 >= 128 * grain,
-  choleskySolve: (n: number, columns: number): boolean => columns >= 8 && n * n * columns >= 12 * grain,
-  choleskyInverse: (n: number): boolean => n ** 3 >= 24 * grain,
+  cholesky: (n: number, a: Real): boolean => n ** 3 * costOf(a) >= 128 * grain,
+  choleskySolve: (n: number, columns: number, b: Real): boolean =>
+    columns >= 8 && n * n * columns * costOf(b) >= 12 * grain,
+  choleskyInverse: (n: number, out: Real): boolean => n ** 3 * costOf(out) >= 24 * grain,
   eigenvectors: (n: number): boolean => n ** 3 >= 16 * grain
 })
+
+/** Of one operation, where that in float64 is 1. */
+const costOf = ({ BYTES_PER_ELEMENT }: Real): number => BYTES_PER_ELEMENT / 8
 
 const refuse = (): never => {
   throw new NotDone()

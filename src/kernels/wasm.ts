@@ -2,7 +2,7 @@
  * The kernels in WebAssembly: assembly/ compiled, with 128-bit vectors and, where the engine has them, fused multiply-adds.
  *
  * Operands are copied into a memory of our own and results out of it, which takes n^2 moves against the n^3 operations of a call.
- * A product of three float32 arrays is summed in float32, every other in float64. Where there is no memory for a call, the
+ * A call on float32 arrays alone is computed in float32, every other in float64. Where there is no memory for a call, the
  * reference serves.
  */
 
@@ -10,7 +10,8 @@ import { type ElementwiseKernels, elementwise } from "./elementwise.ts"
 import { type Arena, instantiate, makeArena, type Opened } from "./internal/arena.ts"
 import { fusedModule, plainModule } from "./internal/modules.ts"
 import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
-import { requireLength, requireSizes } from "./reference/require.ts"
+import { packedLength, packLower } from "./packed.ts"
+import { requireLength, requireOnePrecision, requireSizes } from "./reference/require.ts"
 import { reference } from "./reference.ts"
 import type { WindowKernels } from "./windows.ts"
 
@@ -45,6 +46,8 @@ export interface HeapKernels extends ElementwiseKernels {
   ) => void
   /** C (n x n) = A^T A for a k x n matrix A, or with `rows` A A^T for an n x k one; in float32, its own transpose bit for bit. */
   readonly syrk: (n: number, k: number, a: number, rows: boolean, c: number) => void
+  /** The lower triangle of the n x n matrix A^T A, of a k x n matrix A, in float32; what lies above it is unspecified. */
+  readonly lowerSyrk: (n: number, k: number, a: number, c: number) => void
   /** The sum of the rows of a float32 matrix, each column in the order of the rows. */
   readonly sumRows: (rows: number, columns: number, x: number, out: number) => void
   /** out (columns x rows) = x^T, of numbers of 32 bits, bit for bit. */
@@ -70,6 +73,7 @@ export const heapKernels = (
     gemm: (m, n, k, a, transposeA, b, transposeB, c) =>
       exports.gemm32(m, n, k, a, transposeA, b, transposeB, c, work),
     syrk: (n, k, a, rows, c) => exports.syrk32(n, k, a, rows, c, work),
+    lowerSyrk: (n, k, a, c) => exports.lowerSyrk32(n, k, a, c, work),
     sumRows: exports.sumRows32,
     transpose: exports.transpose32,
     windows: exports
@@ -90,10 +94,11 @@ export const kernelsOn = (arena: Arena, otherwise: Kernels = reference): Kernels
     requireLength("cholesky", "a", a, n * n)
     return call(
       arena,
-      [8 * n * n],
+      [a.BYTES_PER_ELEMENT * n * n],
       ({ exports, buffer, at: [to, work] }) => {
-        const copy = copied(Float64Array, buffer, to!, a, n * n)
-        const failed = exports.cholesky(n, to!, work!)
+        const Type = common(a)
+        const copy = copied(Type, buffer, to!, a, n * n)
+        const failed = (Type === Float32Array ? exports.cholesky32 : exports.cholesky64)(n, to!, work!)
         a.set(copy)
         return failed
       },
@@ -105,14 +110,18 @@ export const kernelsOn = (arena: Arena, otherwise: Kernels = reference): Kernels
     requireSizes("choleskySolve", { n, columns })
     requireLength("choleskySolve", "l", l, n * n)
     requireLength("choleskySolve", "b", b, n * columns)
+    requireOnePrecision("choleskySolve", { l, b })
     if (columns < fewColumns) return reference.choleskySolve(p)
+    const Type = common(l, b)
+    const size = Type.BYTES_PER_ELEMENT
     call(
       arena,
-      [8 * n * n, 8 * n * columns],
+      [size * n * n, size * n * columns],
       ({ exports, buffer, at: [left, right, work] }) => {
-        copied(Float64Array, buffer, left!, l, n * n)
-        const x = copied(Float64Array, buffer, right!, b, n * columns)
-        exports.choleskySolve(n, left!, columns, right!, work!)
+        copied(Type, buffer, left!, l, n * n)
+        const x = copied(Type, buffer, right!, b, n * columns)
+        const solve = Type === Float32Array ? exports.choleskySolve32 : exports.choleskySolve64
+        solve(n, left!, columns, right!, work!)
         b.set(x)
       },
       () => otherwise.choleskySolve(p)
@@ -123,13 +132,17 @@ export const kernelsOn = (arena: Arena, otherwise: Kernels = reference): Kernels
     requireSizes("choleskyInverse", { n })
     requireLength("choleskyInverse", "l", l, n * n)
     requireLength("choleskyInverse", "out", out, n * n)
+    requireOnePrecision("choleskyInverse", { l, out })
+    const Type = common(l, out)
+    const size = Type.BYTES_PER_ELEMENT
     call(
       arena,
-      [8 * n * n, 8 * n * n],
+      [size * n * n, size * n * n],
       ({ exports, buffer, at: [left, to, work] }) => {
-        copied(Float64Array, buffer, left!, l, n * n)
-        exports.choleskyInverse(n, left!, to!, work!)
-        out.set(new Float64Array(buffer, to!, n * n))
+        copied(Type, buffer, left!, l, n * n)
+        const invert = Type === Float32Array ? exports.choleskyInverse32 : exports.choleskyInverse64
+        invert(n, left!, to!, work!)
+        out.set(viewOf(Type, buffer, to!, n * n))
       },
       () => otherwise.choleskyInverse(p)
     )
@@ -182,9 +195,10 @@ const gemm = (arena: Arena, p: Gemm, otherwise: Kernels): void => {
 
 const syrk = (arena: Arena, p: Syrk, otherwise: Kernels): void => {
   const { rows, n, a, out } = p
+  const packed = p.storage === "packed"
   requireSizes("syrk", { rows, n })
   requireLength("syrk", "a", a, rows * n)
-  requireLength("syrk", "out", out, n * n)
+  requireLength("syrk", "out", out, packed ? packedLength(n) : n * n)
   const Type = common(a, out)
   const size = Type.BYTES_PER_ELEMENT
   call(
@@ -192,9 +206,17 @@ const syrk = (arena: Arena, p: Syrk, otherwise: Kernels): void => {
     [size * rows * n, size * n * n],
     ({ exports, buffer, at: [from, to, work] }) => {
       copied(Type, buffer, from!, a, rows * n)
-      const square = Type === Float32Array ? exports.syrk32 : exports.syrk64
-      square(n, rows, from!, false, to!, work!)
-      out.set(viewOf(Type, buffer, to!, n * n))
+      const whole = viewOf(Type, buffer, to!, n * n)
+      if (packed) {
+        const square = Type === Float32Array ? exports.lowerSyrk32 : exports.lowerSyrk64
+        square(n, rows, from!, to!, work!)
+        packLower(n, whole, 0, 0)
+        out.set(whole.subarray(0, packedLength(n)))
+      } else {
+        const square = Type === Float32Array ? exports.syrk32 : exports.syrk64
+        square(n, rows, from!, false, to!, work!)
+        out.set(whole)
+      }
     },
     () => otherwise.syrk(p)
   )

@@ -21,7 +21,7 @@ export interface WindowKernels {
   readonly add32: (n: number, x: number, out: number) => void
   /**
    * `fold32` of the product of g `[count positions, filters]` and a kernel `[filters, taps channels]`. `list`: 8 bytes for each of the
-   * filters, rounded up to a multiple of 4.
+   * filters.
    */
   readonly pullBack32: (
     ...args: readonly [
@@ -36,7 +36,10 @@ export interface WindowKernels {
       list: number
     ]
   ) => void
-  /** The largest number under each window, `[count, positions, channels]`, and its place in the image, as 32-bit integers. */
+  /**
+   * The largest number under each window, `[count, positions, channels]`, and its place in the image, as 32-bit integers; -Infinity and -1
+   * over padding alone.
+   */
   readonly maxPool32: (
     ...args: readonly [
       ...Images,
@@ -44,6 +47,20 @@ export interface WindowKernels {
       taps: number,
       runs: number,
       x: number,
+      value: number,
+      place: number
+    ]
+  ) => void
+  /** Out like x: each of g `[count, positions, channels]` added where the largest number is. `value`, `place`: room for a pixel. */
+  readonly maxPoolGradient32: (
+    ...args: readonly [
+      ...Images,
+      positions: number,
+      taps: number,
+      runs: number,
+      x: number,
+      g: number,
+      out: number,
       value: number,
       place: number
     ]

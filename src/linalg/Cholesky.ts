@@ -1,27 +1,28 @@
 /**
  * The Cholesky factor of a symmetric positive definite matrix, and what follows from it.
  *
- * *Math* A + damping I = L L^T with L lower triangular.
+ * *Math* A + damping I = L L^T with L lower triangular, in the precision of A: float64 unless the matrix is a Float32Array. In float32 it
+ * takes half the time and memory, and the relative error of a solution is some 10^-7 times the condition number.
  * *Source* Higham, Accuracy and Stability of Numerical Algorithms, 2002, chapter 10.
  */
 import { Result } from "effect"
 import { NotPositiveDefinite, ShapeMismatch } from "../Errors.ts"
-import type { Kernels } from "../kernels/Kernels.ts"
+import type { Kernels, Real } from "../kernels/Kernels.ts"
 
-/** A factorised matrix, with the kernels it will be used with. Build it with `factor`. */
-export interface Cholesky {
+/** A factorised matrix in precision A, with the kernels it will be used with. Build it with `factor`. */
+export interface Cholesky<out A extends Real = Float64Array> {
   readonly n: number
   /** L, n x n row-major, zeros above the diagonal. */
-  readonly l: Float64Array
+  readonly l: A
   readonly kernels: Kernels
 }
 
 /** What `factor` needs. */
-export interface FactorOptions {
+export interface FactorOptions<A extends Real = Float64Array> {
   readonly n: number
-  /** Symmetric, n x n row-major; only the lower triangle is read, and it is left as it is. */
-  readonly matrix: Float64Array
-  /** Added to the diagonal; 0 for the matrix itself. */
+  /** Symmetric, n x n row-major; only the lower triangle is read, and it is left as it is. The factor has its precision. */
+  readonly matrix: A
+  /** Added to the diagonal, in the precision of the matrix; 0 for the matrix itself. */
   readonly damping: number
   /** What the matrix is, for the error: "the Fisher of block 3". */
   readonly what: string
@@ -34,13 +35,13 @@ export interface FactorOptions {
  * *Fails* with `NotPositiveDefinite` at the first pivot that is not positive, and at the first row with NaN
  * or infinity.
  */
-export const factor = (
+export const factor = <A extends Real = Float64Array>(
   kernels: Kernels,
-  options: FactorOptions
-): Result.Result<Cholesky, NotPositiveDefinite> => {
+  options: FactorOptions<A>
+): Result.Result<Cholesky<A>, NotPositiveDefinite> => {
   const { n, matrix, damping, what } = options
   requireSize(what, matrix, n, n)
-  const l = matrix.slice()
+  const l = matrix.slice() as A
   for (let i = 0; i < n; i++) l[i * n + i] = l[i * n + i]! + damping
   const bad = firstNonFiniteRow(n, l)
   if (bad >= 0) {
@@ -72,12 +73,12 @@ export const factor = (
 /**
  * Solves A x = b for every column of b.
  *
- * *Shapes* `b` is n x columns row-major and is left as it is; so is the result.
+ * *Shapes* `b` is n x columns row-major, of the precision of the factor, and is left as it is; so is the result.
  * *Cost* 2 n^2 columns flops.
  */
-export const solve = (self: Cholesky, b: Float64Array, columns: number): Float64Array => {
+export const solve = <A extends Real>(self: Cholesky<A>, b: A, columns: number): A => {
   requireSize("the right-hand side", b, self.n, columns)
-  const x = b.slice()
+  const x = b.slice() as A
   self.kernels.choleskySolve({ n: self.n, l: self.l, columns, b: x })
   return x
 }
@@ -87,7 +88,7 @@ export const solve = (self: Cholesky, b: Float64Array, columns: number): Float64
  *
  * *Cost* n^2 flops.
  */
-export const backSolve = ({ l, n }: Cholesky, b: ArrayLike<number>): Float64Array => {
+export const backSolve = ({ l, n }: Cholesky<Real>, b: ArrayLike<number>): Float64Array => {
   const x = new Float64Array(b)
   for (let i = n - 1; i >= 0; i--) {
     x[i] = x[i]! / l[i * (n + 1)]!
@@ -102,20 +103,21 @@ export const backSolve = ({ l, n }: Cholesky, b: ArrayLike<number>): Float64Arra
  * *Cost* 2 n^3 / 3 flops, n^2 floats. A solve is cheaper and more accurate where the inverse itself is not
  * needed.
  */
-export const inverse = (self: Cholesky): Float64Array => {
-  const out = new Float64Array(self.n * self.n)
+export const inverse = <A extends Real>(self: Cholesky<A>): A => {
+  const size = self.n * self.n
+  const out = (self.l instanceof Float32Array ? new Float32Array(size) : new Float64Array(size)) as A
   self.kernels.choleskyInverse({ n: self.n, l: self.l, out })
   return out
 }
 
 /** log det A = 2 sum of log L_ii, which neither overflows nor underflows where the determinant would. */
-export const logDeterminant = (self: Cholesky): number => {
+export const logDeterminant = (self: Cholesky<Real>): number => {
   let sum = 0
   for (let i = 0; i < self.n; i++) sum += Math.log(self.l[i * self.n + i]!)
   return 2 * sum
 }
 
-const firstNonFiniteRow = (n: number, a: Float64Array): number => {
+const firstNonFiniteRow = (n: number, a: Real): number => {
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
       if (!Number.isFinite(a[i * n + j]!)) return i
@@ -124,7 +126,7 @@ const firstNonFiniteRow = (n: number, a: Float64Array): number => {
   return -1
 }
 
-const requireSize = (what: string, array: Float64Array, rows: number, columns: number): void => {
+const requireSize = (what: string, array: Real, rows: number, columns: number): void => {
   if (array.length === rows * columns) return
   throw new ShapeMismatch({
     what,

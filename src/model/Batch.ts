@@ -5,7 +5,7 @@
  */
 import { Schema } from "effect"
 import { InvalidArgument, NonFinite, ShapeMismatch } from "../Errors.ts"
-import { decodeOrThrow, NonNegativeInt, shown } from "../Options.ts"
+import { decodeOrThrow, firstNonFinite, NonNegativeInt, shown } from "../Options.ts"
 
 export interface Batch {
   /** `[N, features]` */
@@ -43,7 +43,12 @@ export interface Table {
  * *Throws*: `InvalidArgument` for what is no matrix of numbers (a tensor among them), `ShapeMismatch` for ragged rows,
  * `NonFinite`.
  */
-export const table = (what: string, matrix: Matrix): Table => {
+export const table = (what: string, matrix: Matrix): Table => tableOf(what, matrix, false)
+
+/** The same without a copy of numbers that are flat and float32 already: they are still the caller's. *Throws* as `table`. */
+export const tableView = (what: string, matrix: Matrix): Table => tableOf(what, matrix, true)
+
+const tableOf = (what: string, matrix: Matrix, view: boolean): Table => {
   if (Array.isArray(matrix)) return fromRows(what, matrix as ReadonlyArray<ArrayLike<number>>)
   if (typeof matrix !== "object" || matrix === null || !("data" in matrix)) throw notMatrix(what, matrix)
   const { data, shape } = matrix as { readonly data: unknown; readonly shape: unknown }
@@ -63,6 +68,11 @@ export const table = (what: string, matrix: Matrix): Table => {
       actual: String(data.length),
       message: `${what} has ${data.length} numbers for the shape ${rows} x ${columns}. Correct the shape or the data.`
     })
+  }
+  if (view && data instanceof Float32Array) {
+    const index = firstNonFinite(data)
+    if (index >= 0) throw notFinite(what, index, data[index]!)
+    return { values: data, rows, columns }
   }
   const values = new Float32Array(data.length)
   copyRow(what, data, values, 0)
@@ -117,16 +127,17 @@ const copyRow = (what: string, row: ArrayLike<number>, out: Float32Array, offset
       })
     }
     out[offset + j] = value
-    if (!Number.isFinite(out[offset + j])) {
-      throw new NonFinite({
-        what,
-        index: offset + j,
-        value: String(value),
-        message: `${what} holds ${value} at index ${offset + j}. Every number must be finite in float32.`
-      })
-    }
+    if (!Number.isFinite(out[offset + j])) throw notFinite(what, offset + j, value)
   }
 }
+
+const notFinite = (what: string, index: number, value: number): NonFinite =>
+  new NonFinite({
+    what,
+    index,
+    value: String(value),
+    message: `${what} holds ${value} at index ${index}. Every number must be finite in float32.`
+  })
 
 /** Big integers are array-like too, and no numbers. */
 export const isNumeric = (value: unknown): value is ArrayLike<number> =>

@@ -23,6 +23,7 @@ import * as Init from "./Init.ts"
 import { forward, type LinearizedNetwork, linearize as linearizeNetwork } from "./internal/walk.ts"
 import type { Weights } from "./Layer.ts"
 import type { Many, SampledDistribution, SampledLikelihood } from "./Likelihood.ts"
+import { numbersOf } from "./Loan.ts"
 import * as Network from "./Network.ts"
 import { type Layout, mismatch } from "./ParamSpace.ts"
 import * as Params from "./Params.ts"
@@ -111,13 +112,16 @@ const sameSpace = (what: string, due: Layout, actual: Layout): Effect.Effect<voi
   return other === undefined ? Effect.void : Effect.fail(other)
 }
 
-const inputTensor = (batch: Batch): tf.Tensor2D => tf.tensor2d(batch.x, [batch.examples, batch.features])
+/** x on the device. What a function of the user's is given there may be the array itself: that one is his. */
+const inputTensor = <S extends string>({ own }: Network.Network<S>, batch: Batch): tf.Tensor2D =>
+  tf.tensor2d(own === undefined ? numbersOf(batch) : batch.x, [batch.examples, batch.features])
 
 /** Whether a batch can be given to the network: as many features as it takes, and none that a layer on x itself refuses. */
 const fits = <S extends string>(
   { network }: Conditional<S>,
-  { examples, features, indices, x }: Batch
+  batch: Batch
 ): Effect.Effect<void, ShapeMismatch | InvalidArgument> => {
+  const { examples, features, indices } = batch
   if (features !== network.features) {
     return Effect.fail(
       new ShapeMismatch({
@@ -130,6 +134,7 @@ const fits = <S extends string>(
   }
   for (const { inputs, operation } of network.layers) {
     if (operation._tag === "Merge" || operation.layer.flaw === undefined || inputs[0] !== 0) continue
+    const x = numbersOf(batch)
     for (let n = 0; n < examples; n++) {
       const flaw = operation.layer.flaw(x.subarray(n * features, (n + 1) * features))
       if (flaw === undefined) continue
@@ -241,7 +246,7 @@ export const evaluate = Effect.fnUntraced(function* <S extends string>(
   yield* fits(conditional, batch)
   const device = yield* Device
   const output = yield* device
-    .compute("forward", (keep) => keep(outputOf(conditional.network, weights, inputTensor(batch))))
+    .compute("forward", (keep) => keep(outputOf(conditional.network, weights, inputTensor(conditional.network, batch))))
     .pipe(Effect.mapError(thrown))
   const [z] = yield* device.read("forward", [output])
   return outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))
@@ -291,7 +296,7 @@ export const linearize = Effect.fnUntraced(function* <S extends string>(
   const { network } = conditional
   const map = yield* device
     .compute("linearize", (keep) => {
-      const made = linearized(network, weights, inputTensor(batch))
+      const made = linearized(network, weights, inputTensor(network, batch))
       for (const tensor of new Set(made.tape)) keep(tensor)
       return made
     })

@@ -7,11 +7,13 @@
 import { Effect, Result, Schema, Stream } from "effect"
 import { EmptyData, type InvalidArgument, NonFinite } from "../Errors.ts"
 import type { Batch } from "../model/Batch.ts"
+import { giveBack } from "../model/Loan.ts"
 import type { Network } from "../model/Network.ts"
 import type { Layout } from "../model/ParamSpace.ts"
 import { decode, firstNonFinite, NonNegativeInt, PositiveInt } from "../Options.ts"
-import { batches, type DataError, DataSource } from "./DataSource.ts"
-import { concatenate, slice } from "./internal/rows.ts"
+import { checkedPass, type DataError, DataSource } from "./DataSource.ts"
+import { briefly } from "./internal/brief.ts"
+import { type Cutter, cutter, makeRoom } from "./internal/cut.ts"
 
 /** How many examples a block has unless said, where no network tells how much memory one takes. */
 export const defaultBlockSize = 256
@@ -50,40 +52,40 @@ export const rebatch =
   <E, R>(batches: Stream.Stream<Batch, E, R>): Stream.Stream<Batch, E | InvalidArgument, R> =>
     Stream.unwrap(
       Effect.map(Effect.fromResult(decode(BlockOptions, { size })), () =>
-        batches.pipe(
-          Stream.mapAccum(
-            (): Pending => ({ batches: [], examples: 0 }),
-            (pending, batch) => cut(pending, batch, size),
-            { onHalt: ({ batches, examples }) => (examples === 0 ? [] : [concatenate(batches)]) }
-          )
-        )
+        batches.pipe(cutBy(() => cutter({ size })))
       )
     )
 
-interface Pending {
-  readonly batches: ReadonlyArray<Batch>
-  readonly examples: number
-}
+const cutBy =
+  (start: () => Cutter) =>
+  <E, R>(batches: Stream.Stream<Batch, E, R>): Stream.Stream<Batch, E, R> =>
+    batches.pipe(
+      Stream.mapAccum(start, (cutter, batch) => [cutter, cutter.add(batch)] as const, {
+        onHalt: (cutter) => cutter.end()
+      })
+    )
 
-const cut = (pending: Pending, batch: Batch, size: number): readonly [Pending, ReadonlyArray<Batch>] => {
-  if (batch.examples === 0) return [pending, []]
-  const examples = pending.examples + batch.examples
-  const batches = [...pending.batches, batch]
-  if (examples < size) return [{ batches, examples }, []]
-  const whole = concatenate(batches)
-  const blocks: Array<Batch> = []
-  let from = 0
-  for (; from + size <= examples; from += size) blocks.push(slice(whole, from, from + size))
-  const rest = slice(whole, from, examples)
-  return [{ batches: rest.examples === 0 ? [] : [rest], examples: rest.examples }, blocks]
-}
-
-/** The blocks of one pass over the DataSource. */
+/**
+ * The blocks of one pass over the DataSource.
+ *
+ * A block may be on loan (`Loan`): who is done with it may give it back, and the x of a later one is then written where its own was.
+ */
 export const blocks = (options: {
   readonly size: number
   readonly pass: number
 }): Stream.Stream<Batch, DataError, DataSource> =>
-  batches(options.pass).pipe(rebatch(options.size), Stream.rechunk(1))
+  Stream.unwrap(
+    DataSource.useSync((source) =>
+      Stream.suspend(() => {
+        const given = source.pass(options.pass)
+        const brief = briefly(given)
+        return checkedPass(source, brief ?? given).pipe(
+          cutBy(() => cutter({ size: options.size, room: makeRoom(), brief: brief !== undefined })),
+          Stream.rechunk(1)
+        )
+      })
+    )
+  )
 
 /** `blockSize`: examples in a block, unless said `blockSizeFor` the network, or 256 where there is none. `pass`: which pass of the source, 0 unless said. */
 export const PassOptions = Schema.Struct({
@@ -131,7 +133,10 @@ export const total = Effect.fnUntraced(function* <E, R>(
   const whole = yield* blocks({ size: blockSize, pass }).pipe(
     Stream.mapEffect((batch) =>
       block(batch).pipe(
-        Effect.map((sums): Total => ({ examples: batch.examples, sums })),
+        Effect.map((sums): Total => {
+          giveBack(batch)
+          return { examples: batch.examples, sums }
+        }),
         Effect.tap(Effect.yieldNow)
       )
     ),

@@ -8,6 +8,7 @@ import { Context, Effect, Layer, Schema, Stream } from "effect"
 import { InvalidArgument, ShapeMismatch } from "../Errors.ts"
 import type { Batch, Matrix } from "../model/Batch.ts"
 import { attempt, decode, NonNegativeInt, PositiveInt, shown } from "../Options.ts"
+import { alsoBrief } from "./internal/brief.ts"
 import {
   type DataError,
   type Examples,
@@ -113,7 +114,15 @@ export class DataSource extends Context.Service<
       name: options.name ?? "stream",
       features: undefined,
       examples: undefined,
-      pass: (pass) => options.pass(pass).pipe(Stream.mapEffect(readBatch), numbered)
+      pass: (pass) => {
+        const given = options.pass(pass)
+        const read = (options: { readonly view: boolean }) =>
+          given.pipe(
+            Stream.mapEffect((batch) => readBatch(batch, options)),
+            numbered
+          )
+        return alsoBrief(read({ view: false }), read({ view: true }))
+      }
     })
 
   /**
@@ -135,10 +144,11 @@ const checked = <A>(make: () => A): Effect.Effect<A, DataError> =>
   Effect.fromResult(attempt<DataError>()(make))
 
 const readBatch = Effect.fnUntraced(function* (
-  batch: StreamBatch
+  batch: StreamBatch,
+  options: { readonly view: boolean }
 ): Effect.fn.Return<{ readonly data: Examples; readonly firstIndex: number | undefined }, DataError> {
   const { firstIndex, x, y } = yield* Effect.fromResult(decode(StreamBatch, batch))
-  return { data: yield* checked(() => readArrays(x, y)), firstIndex }
+  return { data: yield* checked(() => readArrays(x, y, options)), firstIndex }
 })
 
 /** Gives the examples their places in the data, in order of arrival where the batch does not say. */
@@ -163,37 +173,42 @@ const numbered = <E>(
  */
 export const batches = (pass: number): Stream.Stream<Batch, DataError, DataSource> =>
   Stream.unwrap(
-    DataSource.useSync((source) =>
-      Stream.suspend(() => {
-        let first: Batch | undefined
-        let arrived = 0
-        const checked = source.pass(pass).pipe(
-          Stream.mapEffect((batch) =>
-            Effect.suspend(() => {
-              const flaw = sizeFlaw(batch) ?? widthFlaw(batch, first, source.features) ?? indexFlaw(batch)
-              if (flaw !== undefined) return Effect.fail(flaw)
-              first ??= batch
-              arrived += batch.examples
-              return Effect.succeed(batch)
-            })
-          )
-        )
-        const end = Stream.suspend(() =>
-          source.examples === undefined || arrived === source.examples
-            ? Stream.empty
-            : Stream.fail(
-                mismatch(
-                  `a pass over ${source.name}`,
-                  `${source.examples} examples`,
-                  `${arrived}`,
-                  "Let the source say how many it has, or leave it open with undefined."
-                )
-              )
-        )
-        return Stream.concat(checked, end)
-      })
-    )
+    DataSource.useSync((source) => Stream.suspend(() => checkedPass(source, source.pass(pass))))
   )
+
+/** The batches that a pass of this source gave, checked. *Fails*: as `batches`. */
+export const checkedPass = (
+  source: typeof DataSource.Service,
+  given: Stream.Stream<Batch, DataError>
+): Stream.Stream<Batch, DataError> =>
+  Stream.suspend(() => {
+    let first: Batch | undefined
+    let arrived = 0
+    const checked = given.pipe(
+      Stream.mapEffect((batch) =>
+        Effect.suspend(() => {
+          const flaw = sizeFlaw(batch) ?? widthFlaw(batch, first, source.features) ?? indexFlaw(batch)
+          if (flaw !== undefined) return Effect.fail(flaw)
+          first ??= batch
+          arrived += batch.examples
+          return Effect.succeed(batch)
+        })
+      )
+    )
+    const end = Stream.suspend(() =>
+      source.examples === undefined || arrived === source.examples
+        ? Stream.empty
+        : Stream.fail(
+            mismatch(
+              `a pass over ${source.name}`,
+              `${source.examples} examples`,
+              `${arrived}`,
+              "Let the source say how many it has, or leave it open with undefined."
+            )
+          )
+    )
+    return Stream.concat(checked, end)
+  })
 
 const mismatch = (what: string, expected: string, actual: string, remedy: string): ShapeMismatch =>
   new ShapeMismatch({

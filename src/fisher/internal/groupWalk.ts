@@ -3,6 +3,7 @@ import { Effect, type Scope, Stream } from "effect"
 import { DataFailure, type NonFinite, type ShapeMismatch, type TensorFailure } from "../../Errors.ts"
 import type { Batch } from "../../model/Batch.ts"
 import { type Loaded, linearize } from "../../model/Conditional.ts"
+import { giveBack } from "../../model/Loan.ts"
 import { blocks } from "../../sampling/Blocks.ts"
 import { type DataError, DataSource } from "../../sampling/DataSource.ts"
 import type { Draws } from "../../sampling/Draws.ts"
@@ -101,7 +102,16 @@ export const walkGroups = Effect.fnUntraced(function* <S extends string>(
     pending = undefined
   }
   yield* blocks({ size: blockSize, pass }).pipe(
-    Stream.mapEffect((batch) => Effect.tap(blockGroups(task, batch), Effect.yieldNow), { concurrency }),
+    Stream.mapEffect(
+      (batch) =>
+        blockGroups(task, batch).pipe(
+          Effect.tap(() => {
+            giveBack(batch)
+            return Effect.yieldNow
+          })
+        ),
+      { concurrency }
+    ),
     Stream.flattenIterable,
     Stream.runForEach((group) => {
       pending = {

@@ -2,6 +2,7 @@
 import { Effect, Stream } from "effect"
 import { type SnapshotFailure, SnapshotMismatch } from "../../Errors.ts"
 import type { Batch } from "../../model/Batch.ts"
+import { giveBack, numbersOf } from "../../model/Loan.ts"
 import { bytesOf, digestOf } from "./bytes.ts"
 
 /** Why sums cannot be gone on with, or ended, on these examples. */
@@ -29,11 +30,11 @@ export const noRecord: Examples = { add: () => Effect.void, digest: () => "", ch
 export const record = (due: string | null): Examples => {
   let digest = ""
   return {
-    add: ({ indices, labels, x }) =>
+    add: (batch) =>
       Effect.map(
         digestOf([
           new TextEncoder().encode(digest),
-          ...[x, indices, ...(labels ? [labels.values] : [])].map(bytesOf)
+          ...[numbersOf(batch), batch.indices, ...(batch.labels ? [batch.labels.values] : [])].map(bytesOf)
         ]),
         (next) => {
           digest = next
@@ -81,7 +82,11 @@ export const skipTo =
               if (seen > from) return Effect.fail(otherData(from, `a block from ${begins} to ${seen}`))
               return data
                 .add(batch)
-                .pipe(Effect.andThen(seen === from ? data.check : Effect.void), Effect.as({ batch, begins }))
+                .pipe(
+                  Effect.andThen(seen === from ? data.check : Effect.void),
+                  Effect.tap(() => Effect.sync(() => giveBack(batch))),
+                  Effect.as({ batch, begins })
+                )
             }),
             Stream.filter(({ begins }) => begins >= from),
             Stream.map(({ batch }) => batch)

@@ -22,9 +22,14 @@ export interface Operations {
   readonly gemm64: Product
   readonly syrk32: Square
   readonly syrk64: Square
-  readonly cholesky: (n: number, a: number, work: number) => number
-  readonly choleskySolve: (n: number, l: number, columns: number, b: number, work: number) => void
-  readonly choleskyInverse: (n: number, l: number, out: number, work: number) => void
+  readonly lowerSyrk32: LowerSquare
+  readonly lowerSyrk64: LowerSquare
+  readonly cholesky32: Factor
+  readonly cholesky64: Factor
+  readonly choleskySolve32: Solve
+  readonly choleskySolve64: Solve
+  readonly choleskyInverse32: Inverse
+  readonly choleskyInverse64: Inverse
   readonly symmetricEigen: (n: number, a: number, values: number, vectors: boolean, work: number) => number
 }
 
@@ -41,6 +46,13 @@ type Product = (
 ) => void
 
 type Square = (n: number, k: number, a: number, rows: boolean, c: number, work: number) => void
+
+/** What lies above the diagonal is afterwards unspecified. */
+type LowerSquare = (n: number, k: number, a: number, c: number, work: number) => void
+
+type Factor = (n: number, a: number, work: number) => number
+type Solve = (n: number, l: number, columns: number, b: number, work: number) => void
+type Inverse = (n: number, l: number, out: number, work: number) => void
 
 /** A memory that grew beyond this is not kept for the next call. */
 export const keptBytes = 2 ** 27

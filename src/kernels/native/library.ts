@@ -46,6 +46,23 @@ type Syrk<A> = (
   ldc: number
 ) => void
 
+type Trsm<A> = (
+  order: number,
+  side: number,
+  triangle: number,
+  transpose: number,
+  diagonal: number,
+  m: number,
+  n: number,
+  alpha: number,
+  a: A,
+  lda: number,
+  b: A,
+  ldb: number
+) => void
+
+type Triangle<A> = (uplo: string, n: Int32Array, a: A, lda: Int32Array, info: Int32Array) => void
+
 /** The routines, with LAPACK's and the CBLAS's own arguments: matrices of LAPACK are column-major. */
 export interface Library {
   /** Where it was found, such as `"libopenblas.so.0"`. */
@@ -56,22 +73,12 @@ export interface Library {
   readonly dgemm: Gemm<Array64>
   readonly ssyrk: Syrk<Array32>
   readonly dsyrk: Syrk<Array64>
-  readonly dtrsm: (
-    order: number,
-    side: number,
-    triangle: number,
-    transpose: number,
-    diagonal: number,
-    m: number,
-    n: number,
-    alpha: number,
-    a: Array64,
-    lda: number,
-    b: Array64,
-    ldb: number
-  ) => void
-  readonly dpotrf: (uplo: string, n: Int32Array, a: Array64, lda: Int32Array, info: Int32Array) => void
-  readonly dpotri: (uplo: string, n: Int32Array, a: Array64, lda: Int32Array, info: Int32Array) => void
+  readonly strsm: Trsm<Array32>
+  readonly dtrsm: Trsm<Array64>
+  readonly spotrf: Triangle<Array32>
+  readonly dpotrf: Triangle<Array64>
+  readonly spotri: Triangle<Array32>
+  readonly dpotri: Triangle<Array64>
   readonly dsyevd: (
     jobz: string,
     uplo: string,
@@ -139,8 +146,12 @@ const opened = (koffi: Koffi, name: string): Library => {
     library.func(
       `void cblas_${letter}syrk(int, int, int, int, int, ${real}, const ${real} *, int, ${real}, ${real} *, int)`
     )
-  const cholesky = (routine: string) =>
-    library.func(`void ${routine}_(const char *, const int *, double *, const int *, int *)`)
+  const trsm = (letter: string, real: string) =>
+    library.func(
+      `void cblas_${letter}trsm(int, int, int, int, int, int, int, ${real}, const ${real} *, int, ${real} *, int)`
+    )
+  const cholesky = (routine: string, real: string) =>
+    library.func(`void ${routine}_(const char *, const int *, ${real} *, const int *, int *)`)
   return {
     name,
     setThreads: threadSetter(library),
@@ -148,11 +159,12 @@ const opened = (koffi: Koffi, name: string): Library => {
     dgemm: gemm("d", "double"),
     ssyrk: syrk("s", "float"),
     dsyrk: syrk("d", "double"),
-    dtrsm: library.func(
-      "void cblas_dtrsm(int, int, int, int, int, int, int, double, const double *, int, double *, int)"
-    ),
-    dpotrf: cholesky("dpotrf"),
-    dpotri: cholesky("dpotri"),
+    strsm: trsm("s", "float"),
+    dtrsm: trsm("d", "double"),
+    spotrf: cholesky("spotrf", "float"),
+    dpotrf: cholesky("dpotrf", "double"),
+    spotri: cholesky("spotri", "float"),
+    dpotri: cholesky("dpotri", "double"),
     dsyevd: library.func(
       "void dsyevd_(const char *, const char *, const int *, double *, const int *, double *, double *, const int *, int *, const int *, int *)"
     )

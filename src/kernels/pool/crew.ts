@@ -36,10 +36,7 @@ type Step =
 
 /** What assembly/parts.ts exports. */
 export interface PartExports
-  extends Pick<
-      Exports,
-      "workBytes" | "eigenBytes" | "syrk32" | "syrk64" | "choleskySolve" | "symmetricEigen"
-    >,
+  extends Pick<Exports, "workBytes" | "eigenBytes" | "syrk32" | "syrk64" | "symmetricEigen">,
     Readonly<Record<Part | Step, Numbers>> {
   /** Bytes of scratch for eigenvectors by parts, behind those of `eigenBytes`. */
   readonly eigenPartBytes: (n: number) => number

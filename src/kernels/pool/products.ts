@@ -29,7 +29,7 @@ export interface Product {
 }
 
 /** Rows of a tile, and its bytes in a row: a cut between two tiles costs nothing. */
-const [tileRows, tileBytes] = [3, 64]
+const [tileRows, tileBytes] = [5, 32]
 
 /** A block of C with fewer entries than this packs more than it multiplies. */
 const leastBlock = 4096

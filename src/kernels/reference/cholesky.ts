@@ -1,5 +1,5 @@
 /**
- * Cholesky factorisation in float64.
+ * Cholesky factorisation, computed in float64.
  *
  * *Math* row by row of 4 x 4 tiles: L_IJ = (A_IJ - sum_{P<J} L_IP L_JP^T) L_JJ^-T, then L_II = chol(A_II -
  * sum_{P<I} L_IP L_IP^T). A pivot is met only after everything before it succeeded, so the first that fails

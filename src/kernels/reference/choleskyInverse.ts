@@ -3,7 +3,7 @@
  */
 import type { CholeskyInverse } from "../Kernels.ts"
 import { mirrorLower, multiplyPanels, panelCount, storeTile, width } from "./panels.ts"
-import { requireLength, requireSizes } from "./require.ts"
+import { requireLength, requireOnePrecision, requireSizes } from "./require.ts"
 import { forwardPanel, packTriangle } from "./triangle.ts"
 
 /**
@@ -17,6 +17,7 @@ export const choleskyInverse = (p: CholeskyInverse): void => {
   requireSizes("choleskyInverse", { n })
   requireLength("choleskyInverse", "l", l, n * n)
   requireLength("choleskyInverse", "out", out, n * n)
+  requireOnePrecision("choleskyInverse", { l, out })
   const lower = packTriangle(n, l)
   const tiles = panelCount(n)
   const start = (J: number): number => 16 * J * tiles - 8 * J * (J - 1)

@@ -1,9 +1,9 @@
 /**
  * Solves with a Cholesky factor: a forward and a backward substitution, four right-hand sides at a time.
  */
-import type { CholeskySolve } from "../Kernels.ts"
+import type { CholeskySolve, Real } from "../Kernels.ts"
 import { panelCount, width } from "./panels.ts"
-import { requireLength, requireSizes } from "./require.ts"
+import { requireLength, requireOnePrecision, requireSizes } from "./require.ts"
 import { forwardPanel, packReversedTranspose, packTriangle } from "./triangle.ts"
 
 /** L L^T x = b in place, see `Kernels.choleskySolve`. */
@@ -12,6 +12,7 @@ export const choleskySolve = (p: CholeskySolve): void => {
   requireSizes("choleskySolve", { n, columns })
   requireLength("choleskySolve", "l", l, n * n)
   requireLength("choleskySolve", "b", b, n * columns)
+  requireOnePrecision("choleskySolve", { l, b })
   if (n === 0 || columns === 0) return
   if (columns < width) {
     const x = new Float64Array(n)
@@ -52,14 +53,7 @@ const reverseRows = (n: number, x: Float64Array): void => {
 /**
  * One column without packing, which would cost more than the solve. Both substitutions read L along its rows.
  */
-const solveColumn = (
-  n: number,
-  l: Float64Array,
-  columns: number,
-  b: Float64Array,
-  c: number,
-  x: Float64Array
-): void => {
+const solveColumn = (n: number, l: Real, columns: number, b: Real, c: number, x: Float64Array): void => {
   for (let i = 0; i < n; i++) {
     const o = i * n
     let s0 = 0,

@@ -146,7 +146,7 @@ export const pack = (p: {
  * is there. Positional arguments, like all inner loops here: a record for each tile would be garbage.
  */
 export const storeTile = (
-  out: Float64Array,
+  out: Real,
   rows: number,
   columns: number,
   i: number,

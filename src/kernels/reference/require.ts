@@ -12,6 +12,15 @@ export const requireSizes = (operation: string, sizes: Readonly<Record<string, n
   }
 }
 
+/** Throws unless all arrays are float32, or all float64: the caller broke an invariant. */
+export const requireOnePrecision = (operation: string, arrays: Readonly<Record<string, Real>>): void => {
+  const all = Object.values(arrays)
+  if (all.every(({ BYTES_PER_ELEMENT }) => BYTES_PER_ELEMENT === all[0]!.BYTES_PER_ELEMENT)) return
+  throw new RangeError(
+    `${operation}: ${Object.keys(arrays).join(" and ")} are of two precisions. Pass Float32Arrays alone, or Float64Arrays.`
+  )
+}
+
 /** Throws unless the array holds the matrix: the caller broke an invariant. */
 export const requireLength = (operation: string, name: string, array: Real, length: number): void => {
   if (array.length < length) {

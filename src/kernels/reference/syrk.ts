@@ -3,16 +3,19 @@
  * computed.
  */
 import type { Syrk } from "../Kernels.ts"
+import { packedLength, packLower } from "../packed.ts"
 import { depth, mirrorLower, multiplyPanels, pack, panelCount, storeTile, width } from "./panels.ts"
 import { requireLength, requireSizes } from "./require.ts"
 
 /** out = a^T a, see `Kernels.syrk`. */
 export const syrk = (p: Syrk): void => {
   const { rows, n, a, out } = p
+  const packed = p.storage === "packed"
+  const length = packed ? packedLength(n) : n * n
   requireSizes("syrk", { rows, n })
   requireLength("syrk", "a", a, rows * n)
-  requireLength("syrk", "out", out, n * n)
-  const sums = out instanceof Float64Array ? out : new Float64Array(n * n)
+  requireLength("syrk", "out", out, length)
+  const sums = out instanceof Float64Array && !packed ? out : new Float64Array(n * n)
   if (rows === 0) sums.fill(0, 0, n * n)
   const panels = new Float64Array(width * Math.min(depth, rows) * panelCount(n))
   const columns = { source: a, origin: 0, rowStride: 1, stride: n }
@@ -30,6 +33,7 @@ export const syrk = (p: Syrk): void => {
       }
     }
   }
-  mirrorLower(n, sums)
-  if (sums !== out) out.set(sums)
+  if (packed) packLower(n, sums, 0, 0)
+  else mirrorLower(n, sums)
+  if (sums !== out) out.set(sums.subarray(0, length))
 }

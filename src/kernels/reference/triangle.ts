@@ -5,25 +5,26 @@
  * begins at 8 I (I + 1). A size that is not a multiple of four is padded with rows of the identity: nothing
  * below has a ragged case.
  */
+import type { Real } from "../Kernels.ts"
 import { multiplyPanels, pack, panelCount, tile, width } from "./panels.ts"
 
 /** Where panel I begins. */
 export const panelStart = (I: number): number => 8 * I * (I + 1)
 
 /** The triangle of a row-major n x n matrix as panels. */
-export const packTriangle = (n: number, a: Float64Array): Float64Array =>
+export const packTriangle = (n: number, a: Real): Float64Array =>
   packStrided({ n, source: a, origin: 0, rowStride: n, stride: 1 })
 
 /**
  * The transpose of a lower triangle with its rows and columns in reverse order: again a lower triangle. A
  * backward substitution is the forward substitution on it, with the right-hand side reversed.
  */
-export const packReversedTranspose = (n: number, l: Float64Array): Float64Array =>
+export const packReversedTranspose = (n: number, l: Real): Float64Array =>
   packStrided({ n, source: l, origin: n * n - 1, rowStride: -1, stride: -n })
 
 const packStrided = (matrix: {
   readonly n: number
-  readonly source: Float64Array
+  readonly source: Real
   readonly origin: number
   readonly rowStride: number
   readonly stride: number
@@ -44,7 +45,7 @@ const packStrided = (matrix: {
 }
 
 /** The inverse of `packTriangle`; the strict upper triangle becomes 0. */
-export const unpackTriangle = (n: number, panels: Float64Array, a: Float64Array): void => {
+export const unpackTriangle = (n: number, panels: Float64Array, a: Real): void => {
   for (let i = 0; i < n; i++) {
     const from = panelStart(i >> 2) + (i & 3)
     for (let j = 0; j <= i; j++) a[i * n + j] = panels[from + width * j]!

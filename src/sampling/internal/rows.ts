@@ -5,13 +5,14 @@ const gather = (
   source: Float32Array | Uint8Array,
   rows: Float64Array,
   width: number,
-  scale: number
+  scale: number,
+  place = (numbers: number): Float32Array => new Float32Array(numbers)
 ): Float32Array => {
   if (source instanceof Float32Array && scale === 1 && oneAfterAnother(rows)) {
     const from = (rows[0] ?? 0) * width
     return source.subarray(from, from + rows.length * width)
   }
-  const out = new Float32Array(rows.length * width)
+  const out = place(rows.length * width)
   for (let n = 0; n < rows.length; n++) {
     const from = rows[n]! * width
     const to = n * width
@@ -26,9 +27,17 @@ const oneAfterAnother = (rows: Float64Array): boolean => {
   return true
 }
 
-/** The batch of these rows; row r is example `first + r` of the data. Rows that follow one another are no copy, where nothing scales them. */
-export const selectRows = (data: Examples, rows: Float64Array, first: number): Batch => ({
-  x: gather(data.x, rows, data.features, data.scale),
+/**
+ * The batch of these rows; row r is example `first + r` of the data. Rows that follow one another are no copy, where nothing scales them; a copy
+ * of x is in the array that `place` gives.
+ */
+export const selectRows = (
+  data: Examples,
+  rows: Float64Array,
+  first: number,
+  place?: (numbers: number) => Float32Array
+): Batch => ({
+  x: gather(data.x, rows, data.features, data.scale, place),
   examples: rows.length,
   features: data.features,
   indices: rows.map((row) => first + row),
@@ -48,7 +57,23 @@ const joined = (parts: ReadonlyArray<Float32Array>): Float32Array | undefined =>
   return new Float32Array(buffer, byteOffset, length)
 }
 
-const joinedIndices = (batches: ReadonlyArray<Batch>, examples: number): Float64Array => {
+/** Numbers one part after the other: no copy of those that lie so already, else in the array that `place` gives for so many. */
+export const below = (
+  parts: ReadonlyArray<Float32Array>,
+  place: (numbers: number) => Float32Array = (numbers) => new Float32Array(numbers)
+): Float32Array => {
+  const whole = joined(parts)
+  if (whole !== undefined) return whole
+  const out = place(parts.reduce((sum, values) => sum + values.length, 0))
+  let at = 0
+  for (const values of parts) {
+    out.set(values, at)
+    at += values.length
+  }
+  return out
+}
+
+const belowIndices = (batches: ReadonlyArray<Batch>, examples: number): Float64Array => {
   const out = new Float64Array(examples)
   let at = 0
   for (const { indices } of batches) {
@@ -58,35 +83,34 @@ const joinedIndices = (batches: ReadonlyArray<Batch>, examples: number): Float64
   return out
 }
 
-/** Batches below each other as one; no copy of numbers that lie so already. */
-export const concatenate = (batches: ReadonlyArray<Batch>): Batch => {
-  const [first] = batches
-  if (batches.length === 1) return first!
-  const flat = (part: (batch: Batch) => Float32Array): Float32Array => {
-    const parts = batches.map(part)
-    const whole = joined(parts)
-    if (whole !== undefined) return whole
-    const out = new Float32Array(parts.reduce((sum, values) => sum + values.length, 0))
-    let at = 0
-    for (const values of parts) {
-      out.set(values, at)
-      at += values.length
-    }
-    return out
-  }
-  const labels: Labels | undefined = first!.labels && {
-    labelSize: first!.labels.labelSize,
-    values: flat((batch) => batch.labels!.values)
-  }
+/** Batches below each other as one, whose x is this. */
+export const stacked = (batches: ReadonlyArray<Batch>, x: Float32Array): Batch => {
+  const { features, labels: own } = batches[0]!
   const examples = batches.reduce((sum, batch) => sum + batch.examples, 0)
+  const labels: Labels | undefined = own && {
+    labelSize: own.labelSize,
+    values: below(batches.map((batch) => batch.labels!.values))
+  }
   return {
-    x: flat((batch) => batch.x),
+    x,
     examples,
-    features: first!.features,
-    indices: joinedIndices(batches, examples),
+    features,
+    indices: belowIndices(batches, examples),
     ...(labels === undefined ? {} : { labels })
   }
 }
+
+/** Batches below each other as one, whose x is made from theirs. */
+export const concatenate = (
+  batches: ReadonlyArray<Batch>,
+  xOf: (parts: ReadonlyArray<Float32Array>) => Float32Array
+): Batch =>
+  batches.length === 1
+    ? batches[0]!
+    : stacked(
+        batches,
+        xOf(batches.map((batch) => batch.x))
+      )
 
 /** Examples `from` to `to` (exclusive) of a batch, without a copy. */
 export const slice = (batch: Batch, from: number, to: number): Batch => ({

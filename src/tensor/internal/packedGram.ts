@@ -1,5 +1,6 @@
 /** The kernel of `packedGram` on the wasm heap, by whoever can compute the lower triangle of x^T x there. */
 import type * as tf from "@tensorflow/tfjs"
+import { packedLength, packLower } from "../../kernels/packed.ts"
 import { type Heap, outputOn } from "./heap.ts"
 
 /** Its name in tfjs's registry: none of tfjs's own. */
@@ -14,7 +15,7 @@ export const packedGramBy =
     const heap = backend as unknown as Heap
     const x = inputs["x"]!
     const [k, n] = x.shape as [number, number]
-    const out = outputOn(heap, [(n * (n + 1)) / 2], "float32")
+    const out = outputOn(heap, [packedLength(n)], "float32")
     if (n === 0) return out
     if (k === 0) {
       heap.typedArrayFromHeap(out).fill(0)
@@ -27,13 +28,7 @@ export const packedGramBy =
       Float32Array
     ]
     lowerGram(n, k, from, whole)
-    // As bits, in one view of the heap: a view for each row would be garbage.
-    const bits = new Int32Array(whole.buffer)
-    const [first, end] = [whole.byteOffset / 4, to.byteOffset / 4]
-    for (let i = 0; i < n; i++) {
-      const row = first + i * n
-      bits.copyWithin(end + (i * (i + 1)) / 2, row, row + i + 1)
-    }
+    packLower(n, new Float32Array(whole.buffer), whole.byteOffset / 4, to.byteOffset / 4)
     heap.disposeData(square.dataId)
     return out
   }

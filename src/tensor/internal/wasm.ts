@@ -19,7 +19,9 @@ import {
 } from "../../kernels/wasm.ts"
 import { convolutionGradients } from "./convolutions.ts"
 import { copyKernels } from "./copies.ts"
+import { emptyReductions } from "./emptyReductions.ts"
 import { type LowerGram, packedGramBy, packedGramKernel } from "./packedGram.ts"
+import { poolKernels } from "./pools.ts"
 import { type Multiply, matMulBy } from "./products.ts"
 import { squaredSums, squaredSumsKernel } from "./squareKernel.ts"
 import { vectorKernels } from "./vectorKernels.ts"
@@ -88,9 +90,9 @@ const multiplyBy =
       : gemm(m, n, k, x.byteOffset, transposeX, y.byteOffset, transposeY, z.byteOffset)
 
 const gramBy =
-  ({ syrk }: HeapKernels): LowerGram =>
+  ({ lowerSyrk }: HeapKernels): LowerGram =>
   (n, k, x, out) =>
-    syrk(n, k, x.byteOffset, false, out.byteOffset)
+    lowerSyrk(n, k, x.byteOffset, out.byteOffset)
 
 /** What tfjs's wasm backend has of its module, in the versions that show it. */
 interface Emscripten {
@@ -111,18 +113,21 @@ export const registerAs = (
   lowerGram?: LowerGram
 ): void => {
   tf.copyRegisteredKernels("wasm", backendName)
-  const replace = (kernelName: string, kernelFunc: tf.KernelFunc): void => {
-    const shipped = tf.getKernel(kernelName, backendName)
-    if (shipped !== undefined) tf.unregisterKernel(kernelName, backendName)
-    tf.registerKernel({ ...shipped, kernelName, backendName, kernelFunc })
-  }
-  replace("BatchMatMul", product)
-  replace("_FusedMatMul", fused(product))
-  for (const [name, kernel] of Object.entries({ ...copyKernels, ...ours })) replace(name, kernel)
+  const kernels = { BatchMatMul: product, _FusedMatMul: fused(product), ...copyKernels, ...ours }
+  for (const [name, kernel] of Object.entries(kernels)) replace(backendName, name, kernel)
+  const registered = (name: string) => tf.getKernel(name, backendName).kernelFunc
+  for (const [name, kernel] of Object.entries(emptyReductions(registered))) replace(backendName, name, kernel)
   if (lowerGram !== undefined) {
     tf.registerKernel({ kernelName: packedGramKernel, backendName, kernelFunc: packedGramBy(lowerGram) })
   }
   tf.registerBackend(backendName, () => instance, 0)
+}
+
+/** Registers a kernel in place of the one that is there, if any. */
+const replace = (backendName: string, kernelName: string, kernelFunc: tf.KernelFunc): void => {
+  const found = tf.getKernel(kernelName, backendName)
+  if (found !== undefined) tf.unregisterKernel(kernelName, backendName)
+  tf.registerKernel({ ...found, kernelName, backendName, kernelFunc })
 }
 
 /** The kernels of assembly/ on tfjs's heap; none before the start, and where they have no place there. */
@@ -131,18 +136,17 @@ let onHeap: HeapKernels | undefined
 /** A kernel of a convolution of 32 KiB stays in the first cache. */
 const sparseUpTo = 2 ** 13
 
-/** Registers the kernels of convolutions under a name of ours, where there are any, with these products. */
+/** Registers the kernels of convolutions and pools under a name of ours, where there are any, with these products. */
 export const registerWindows = (backendName: string, multiply: Multiply, sparse: number): void => {
   if (onHeap === undefined) return
   const arithmetic = { heap: onHeap, multiply, sparse }
   const kernels = {
     ...windowKernels(arithmetic),
     ...convolutionGradients(arithmetic),
+    ...poolKernels(onHeap.windows),
     [squaredSumsKernel]: squaredSums(arithmetic)
   }
-  for (const [kernelName, kernelFunc] of Object.entries(kernels)) {
-    tf.registerKernel({ kernelName, backendName, kernelFunc })
-  }
+  for (const [name, kernel] of Object.entries(kernels)) replace(backendName, name, kernel)
 }
 
 /** Products on tfjs's heap. */

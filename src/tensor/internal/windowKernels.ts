@@ -114,7 +114,7 @@ const countOf = ({ shape }: tf.TensorInfo, image: number): number => (image === 
  * The cotangents of images for those of a convolution's outputs: a product and the sum of its patches, for some images at a time; or with
  * a small kernel the sum of the rows of it that count.
  */
-const pulledBack =
+export const pulledBack =
   ({ heap: kernels, multiply, sparse }: Arithmetic): tf.KernelFunc =>
   (params) => {
     const { channels, pixels, positions, taps } = sizes(params)
@@ -127,8 +127,7 @@ const pulledBack =
     const count = g.shape[0]!
     const out = { shape: [count, pixels, channels], dtype: "float32" } as const
     if (inputs * filters <= sparse) {
-      const list = 2 * (Math.ceil(filters / 4) * 4)
-      return onHeap(heapOf(params), [out], [inputs * filters, list], ({ at, outputs, scratch }) => {
+      return onHeap(heapOf(params), [out], [inputs * filters, 2 * filters], ({ at, outputs, scratch }) => {
         kernels.transpose(inputs, filters, at(kernel), scratch[0]!.byteOffset)
         kernels.windows.pullBack32(
           ...([count, pixels, channels, positions, taps, filters, at(runs)] as const),
