@@ -10,6 +10,7 @@ import { type Cholesky, factor, inverse, logDeterminant, solve } from "../src/li
 import { inUse } from "./support/kernels.ts"
 import { type LapackMatrix, lapackMatrices } from "./support/lapack.ts"
 import {
+  eps32,
   eps64,
   factorRatio,
   geometric,
@@ -44,6 +45,32 @@ const worst = (check: (c: Case) => number): number => Math.max(...cases.map(chec
 
 const withDiagonal = (n: number, a: Float64Array, damping: number): Float64Array =>
   a.map((value, o) => (o % (n + 1) === 0 ? value + damping : value))
+
+/** Those that float32 can factorise, in float32. */
+const singles: ReadonlyArray<Omit<Case, "matrix"> & { readonly matrix: Float32Array }> = cases
+  .filter(({ condition, scale }) => condition <= 1e4 && scale === 1)
+  .map((c) => ({ ...c, matrix: new Float32Array(c.matrix) }))
+
+/** A ratio in units of float32's eps. */
+const single = (ratioOf64: number): number => ratioOf64 * (eps64 / eps32)
+
+/** Worst ratios, in units of float32's eps, of what comes of a Float32Array: of its factor, a solution and the inverse. */
+const worstSingle = (kernels: Kernels, change: (array: Float32Array) => Float32Array): number =>
+  Math.max(
+    ...singles.map(({ matrix, n }) => {
+      const made = Result.getOrThrow(factor(kernels, { n, matrix, damping: 0, what: "it" }))
+      const changed = { ...made, l: change(made.l) }
+      const a = new Float64Array(matrix)
+      const b = new Float32Array(randomArray(n * 5, n))
+      const [x, inverted] = [solve(changed, b, 5), inverse(changed)]
+      assert.isTrue([made.l, x, inverted].every((array) => array instanceof Float32Array))
+      return Math.max(
+        single(factorRatio(n, a, new Float64Array(changed.l))),
+        single(solveRatio(n, 5, a, new Float64Array(x), new Float64Array(b))),
+        single(solveRatio(n, n, a, new Float64Array(inverted), identity(n)))
+      )
+    })
+  )
 
 /** Worst ratio of a solver over all cases, with one, three, four and seven right-hand sides. */
 const worstSolve = (solver: (c: Case, b: Float64Array, columns: number) => Float64Array): number =>
@@ -155,6 +182,26 @@ for (const kernels of inUse) {
       )
     })
 
+    it(`a Float32Array is factorised, solved and inverted in float32: all ratios <= ${bound} of its eps, and it is left as it is`, () => {
+      const before = singles.map(({ matrix }) => matrix.slice())
+      assert.isAtMost(
+        worstSingle(kernels, (l) => l),
+        bound
+      )
+      assert.deepStrictEqual(
+        singles.map(({ matrix }) => matrix),
+        before
+      )
+      const { matrix, n } = singles.at(-1)!
+      const made = Result.getOrThrow(factor(kernels, { n, matrix, damping: 0.5, what: "it" }))
+      const damped = withDiagonal(n, new Float64Array(matrix), 0.5)
+      assert.isAtMost(single(factorRatio(n, damped, new Float64Array(made.l))), bound)
+      const pivot = Result.flip(
+        factor(kernels, { n: 2, matrix: Float32Array.of(1, 1, 1, 1), damping: 0, what: "it" })
+      )
+      assert.strictEqual(Result.getOrThrow(pivot).pivot, 1)
+    })
+
     it(`logDeterminant: error / (n eps (condition + |log det|)) <= ${bound}`, () => {
       assert.isAtMost(
         worstDeterminant((c) => logDeterminant(factored(kernels, c.n, c.matrix))),
@@ -233,6 +280,11 @@ describe("controls", () => {
       worst((c) => (c.scale === 1 ? factorRatio(c.n, c.matrix, rounded(c)) : 0)),
       bound
     )
+  })
+
+  it("the law of float32 rejects a factor of 16 bits", () => {
+    const coarse = (l: Float32Array) => l.map((value) => Math.round(value * 2 ** 16) / 2 ** 16)
+    assert.isAbove(worstSingle(reference, coarse), bound)
   })
 
   it("the damping law rejects a factor of the undamped matrix", () => {

@@ -117,7 +117,7 @@ export const reduce = Effect.fnUntraced(function* <S extends string, Op extends 
       return copyNumbers(tensor, values, 0) ? values : keep(tensor)
     })
   )
-  const distant = parts.filter((part) => !(part instanceof Float32Array))
+  const distant = parts.filter((part): part is tf.Tensor => !(part instanceof Float32Array))
   const read = distant.length === 0 ? [] : yield* device.read(stage, distant)
   return {
     structure,

@@ -7,13 +7,12 @@
  *
  * *Source*: Ren and Goldfarb 2019; Chen and Heyl 2024 (minSR).
  */
-import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
 import type { NotPositiveDefinite } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
 import * as Cholesky from "../linalg/Cholesky.ts"
 import { decompose } from "../linalg/SymmetricEigen.ts"
-import { gradients } from "../model/Score.ts"
+import { gradientRows } from "../model/Score.ts"
 import { sumOfSquares, times, transpose } from "./internal/arrays.ts"
 import { outweighs, singular } from "./internal/damped.ts"
 import { blockOperations } from "./internal/dense.ts"
@@ -201,12 +200,7 @@ export const gram: Structure<Exclude<Operation, "factoredSolve">> = {
   name: "gram",
   constants: [],
   moments: ({ size }) => [Rows({ width: size })],
-  reduce: ({ columns, layers }) => [
-    tf.concat(
-      layers.map((layer) => gradients(layer, 0, columns)),
-      1
-    )
-  ],
+  reduce: ({ columns, layers }) => [gradientRows(layers, 0, columns)],
   operations: (moments) => {
     const { restrict, ...rest } = operations(moments)
     return {

@@ -95,6 +95,20 @@ export interface WindowKernels {
     g: number,
     out: number
   ) => void
+  /**
+   * The products abar g^T `[inputs (+ 1), outputs]` of the rows of a `[rows, inputs]` and g `[rows, outputs]`, `step` numbers apart; abar
+   * has a 1 after the inputs where there is a bias.
+   */
+  readonly outerRows32: (
+    rows: number,
+    inputs: number,
+    outputs: number,
+    bias: boolean,
+    step: number,
+    a: number,
+    g: number,
+    out: number
+  ) => void
   /** sum `[rows, width]` += the squares of d `[rows, columns, width]`, summed over its columns. */
   readonly addSquares32: (rows: number, columns: number, width: number, d: number, sum: number) => void
   /**

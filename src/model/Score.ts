@@ -11,6 +11,7 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { sumOf } from "../tensor/Device.ts"
+import { type OuterProducts, outerRows } from "../tensor/Outer.ts"
 import { squaredSums } from "../tensor/Squares.ts"
 import type { Layout, ParamBlock, ParamSpace } from "./ParamSpace.ts"
 
@@ -145,10 +146,31 @@ const productOfExample = (
 }
 
 /**
- * Every gradient written out for the columns `[from, to)`, `[(to - from) N, P_layer]`.
- * Cost: (to - from) N P_layer floats.
+ * Every gradient of some layers written out side by side, for the columns `[from, to)` below each other, `[(to - from) N, P_layers]`.
+ * Cost: (to - from) N P_layers floats.
  */
-export const gradients = (score: Score, from: number, to: number): tf.Tensor2D => {
+export const gradientRows = (scores: ReadonlyArray<Score>, from: number, to: number): tf.Tensor2D => {
+  const single = scores.filter(
+    (score) => score._tag === "Outer" && score.positions === 1
+  ) as ReadonlyArray<OuterScore>
+  const own = single.length === scores.length ? outerRows(single.map(outerProducts), from, to) : undefined
+  if (own !== undefined) return own
+  const parts = scores.map((score) => gradientsOf(score, from, to))
+  return parts.length === 1 ? parts[0]! : tf.concat(parts, 1)
+}
+
+/** The same of one layer. */
+export const gradients = (score: Score, from: number, to: number): tf.Tensor2D =>
+  gradientRows([score], from, to)
+
+const outerProducts = ({ block, cotangent, input }: OuterScore): OuterProducts => ({
+  input,
+  cotangent,
+  inputs: block.rows - (block.bias ? 1 : 0),
+  bias: block.bias
+})
+
+const gradientsOf = (score: Score, from: number, to: number): tf.Tensor2D => {
   const columns = to - from
   const size = score.block.rows * score.block.columns
   if (score._tag === "Written") {

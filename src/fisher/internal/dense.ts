@@ -1,10 +1,10 @@
 /** What the dense Fisher and the one of dense layer blocks have in common: a list of square blocks along the diagonal. */
-import * as tf from "@tensorflow/tfjs"
+import type * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
 import type { Kernels } from "../../kernels/Kernels.ts"
 import { backSolve, logDeterminant } from "../../linalg/Cholesky.ts"
 import { decompose, eigenvalues } from "../../linalg/SymmetricEigen.ts"
-import { gradients, type Score } from "../../model/Score.ts"
+import { gradientRows, type Score } from "../../model/Score.ts"
 import { sumOf } from "../../tensor/Device.ts"
 import { packedGram } from "../../tensor/Gram.ts"
 import type { SolveError } from "../Structure.ts"
@@ -40,9 +40,7 @@ export const gramOfGradients = (
   return sumOf(Math.ceil(columns / atOnce), (group) => {
     const from = group * atOnce
     const to = Math.min(columns, from + atOnce)
-    const parts = layers.map((layer) => gradients(layer, from, to))
-    const rows = parts.length === 1 ? parts[0]! : tf.concat(parts, 1)
-    return packedGram(rows)
+    return packedGram(gradientRows(layers, from, to))
   })
 }
 

@@ -80,13 +80,11 @@ export const skipTo =
               seen += batch.examples
               if (begins >= from) return Effect.succeed({ batch, begins })
               if (seen > from) return Effect.fail(otherData(from, `a block from ${begins} to ${seen}`))
-              return data
-                .add(batch)
-                .pipe(
-                  Effect.andThen(seen === from ? data.check : Effect.void),
-                  Effect.tap(() => Effect.sync(() => giveBack(batch))),
-                  Effect.as({ batch, begins })
-                )
+              return data.add(batch).pipe(
+                Effect.andThen(seen === from ? data.check : Effect.void),
+                Effect.tap(() => Effect.sync(() => giveBack(batch))),
+                Effect.as({ batch, begins })
+              )
             }),
             Stream.filter(({ begins }) => begins >= from),
             Stream.map(({ batch }) => batch)

@@ -60,7 +60,7 @@ export const cutter = ({ brief = false, room, size }: Options): Cutter => {
     const due = from + part.x.length
     const filled = copy
     if (filled === undefined || filled.length < due) {
-      const whole = place(Math.min(size * part.features, Math.max(due, 2 * from)))
+      const whole = place(from === 0 ? due : Math.min(size * part.features, 2 * due))
       if (filled !== undefined) whole.set(filled.subarray(0, from))
     }
     copy!.set(part.x, from)

@@ -1,10 +1,12 @@
 /**
  * Reductions over no numbers, for the wasm device: as shipped they are whatever lay in the place of the output.
+ *
+ * *Math*: what changes nothing: 0 for a sum, 1 for a product, -Infinity for the largest number, true for "all". tfjs's plain backend has NaN
+ * for the largest and the smallest, and false for "all". The mean of nothing is 0, as there.
  */
 import * as tf from "@tensorflow/tfjs"
 import { type Heap, outputOn, sizeOf } from "./heap.ts"
 
-/** What a reduction of nothing is, as on tfjs's plain backend, where it fits into the type. */
 const ofNothing: Readonly<Record<string, number>> = {
   Sum: 0,
   Mean: 0,
@@ -36,6 +38,8 @@ const withEmpty =
     )
     const heap = backend as unknown as Heap
     const out = outputOn(heap, shape, name === "Mean" ? "float32" : x.dtype)
-    heap.typedArrayFromHeap(out).fill(value)
+    heap
+      .typedArrayFromHeap(out)
+      .fill(x.dtype === "int32" ? Math.max(-(2 ** 31), Math.min(value, 2 ** 31 - 1)) : value)
     return out
   }

@@ -19,8 +19,11 @@ import {
 } from "../../kernels/wasm.ts"
 import { convolutionGradients } from "./convolutions.ts"
 import { copyKernels } from "./copies.ts"
+import { dilationKernels } from "./dilations.ts"
 import { emptyReductions } from "./emptyReductions.ts"
+import { outerRows, outerRowsKernel } from "./outerKernel.ts"
 import { type LowerGram, packedGramBy, packedGramKernel } from "./packedGram.ts"
+import { sizedKernels } from "./paddings.ts"
 import { poolKernels } from "./pools.ts"
 import { type Multiply, matMulBy } from "./products.ts"
 import { squaredSums, squaredSumsKernel } from "./squareKernel.ts"
@@ -113,10 +116,17 @@ export const registerAs = (
   lowerGram?: LowerGram
 ): void => {
   tf.copyRegisteredKernels("wasm", backendName)
-  const kernels = { BatchMatMul: product, _FusedMatMul: fused(product), ...copyKernels, ...ours }
+  const kernels = {
+    BatchMatMul: product,
+    _FusedMatMul: fused(product),
+    ...copyKernels,
+    ...dilationKernels,
+    ...ours
+  }
   for (const [name, kernel] of Object.entries(kernels)) replace(backendName, name, kernel)
   const registered = (name: string) => tf.getKernel(name, backendName).kernelFunc
-  for (const [name, kernel] of Object.entries(emptyReductions(registered))) replace(backendName, name, kernel)
+  const mended = { ...emptyReductions(registered), ...sizedKernels(registered) }
+  for (const [name, kernel] of Object.entries(mended)) replace(backendName, name, kernel)
   if (lowerGram !== undefined) {
     tf.registerKernel({ kernelName: packedGramKernel, backendName, kernelFunc: packedGramBy(lowerGram) })
   }
@@ -144,6 +154,7 @@ export const registerWindows = (backendName: string, multiply: Multiply, sparse:
     ...windowKernels(arithmetic),
     ...convolutionGradients(arithmetic),
     ...poolKernels(onHeap.windows),
+    [outerRowsKernel]: outerRows(onHeap.windows),
     [squaredSumsKernel]: squaredSums(arithmetic)
   }
   for (const [name, kernel] of Object.entries(kernels)) replace(backendName, name, kernel)
