@@ -10,6 +10,7 @@ import * as tf from "@tensorflow/tfjs"
 import { Effect } from "effect"
 import { open } from "../src/kernels/native/library.ts"
 import { native } from "../src/kernels/native.ts"
+import { arithmetic } from "./arithmetic.ts"
 import type { Place } from "./children.ts"
 import { layerOf } from "./devices.ts"
 import { profiles } from "./effect.ts"
@@ -41,6 +42,7 @@ const turnsOf = {
   c: rows("c"),
   d: rows("d"),
   t: shipped,
+  kernels: arithmetic,
   stages,
   tfjs
 }

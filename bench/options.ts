@@ -9,6 +9,7 @@ export const parts = {
   c: "conv 3x3x8, pool, conv 3x3x16, pool, dense 10 on 28x28x1, n = 200",
   d: "MLP 784-512-512-10 relu, n = 1024",
   t: "a training step of d's network at batch 256, beside tfjs as shipped",
+  kernels: "products, Cholesky and eigenvectors on typed arrays, by themselves",
   stages: "what each stage of an estimate costs",
   tfjs: "a to d by tf.grads on tfjs as shipped",
   linear: "K-FAC and diagonal against N, K-FAC against draws, and a line through them",

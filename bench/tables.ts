@@ -77,6 +77,14 @@ const peers = (runs: ReadonlyArray<Run>): ReadonlyArray<Column> =>
     ...each(runs, "ratio", (line) => ratio(line.u, figures(machine, line)))
   ])
 
+/** The time of half a product as a part of the whole one's. */
+const ofProduct = (runs: ReadonlyArray<Run>): ReadonlyArray<Column> =>
+  each(runs, "of gemm", (half, run) => {
+    if (!half.what.startsWith("syrk")) return ""
+    const whole = { ...half, what: half.what.replace(/^syrk( packed)?/, "gemm A^T B") }
+    return ratio(half.ms, lineIn(run, whole)?.ms)
+  })
+
 /** tfjs's time for the same, as a multiple of ours. */
 const timesOurs = (runs: ReadonlyArray<Run>): ReadonlyArray<Column> =>
   each(runs, "times ours", (theirs, run) => {
@@ -92,8 +100,16 @@ const kinds: ReadonlyArray<{
   {
     title: "Gradients, Fishers, products and solves",
     holds: (line) =>
-      line.fit === undefined && line.peak === undefined && !/^(stage|tfjs|time in) /.test(line.what),
+      line.workload !== "kernels" &&
+      line.fit === undefined &&
+      line.peak === undefined &&
+      !/^(stage|tfjs|time in) /.test(line.what),
     columns: (runs) => [workload, what, sampler, ...ms(runs), ...spread(runs), ...u(runs), ...peers(runs)]
+  },
+  {
+    title: "Kernels on typed arrays",
+    holds: ({ what, workload }) => workload === "kernels" && !what.startsWith("tfjs "),
+    columns: (runs) => [what, ...ms(runs), ...spread(runs), ...u(runs), ...ofProduct(runs)]
   },
   {
     title: "The stages of an estimate",

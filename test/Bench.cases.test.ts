@@ -181,6 +181,31 @@ describe("tables", () => {
     expect(aligned(table!, 200)).toContain("spread")
   })
 
+  it("of kernels have half a product over the whole one of its precision, and of one that is not there nothing", () => {
+    const kernels = (what: string, ms: number) => line("kernels", what, ms, { sampler: "-" })
+    const run = runOf([
+      unit,
+      kernels("gemm A^T B, f32", 40),
+      kernels("gemm A^T B, f64", 90),
+      kernels("syrk, f32", 22),
+      kernels("syrk packed, f32", 20),
+      kernels("syrk, f64", 45),
+      kernels("syrk packed, f16", 1)
+    ])
+    const tables = tablesOf([run])
+    expect(tables.map(({ title }) => title)).toEqual(["Kernels on typed arrays"])
+    const rows = markdown(tables[0]!).split("\n")
+    for (const [what, part] of [
+      ["syrk, f32", "0.55"],
+      ["syrk packed, f32", "0.50"],
+      ["syrk, f64", "0.50"],
+      ["syrk packed, f16", ""],
+      ["gemm A^T B, f32", ""]
+    ]) {
+      expect(rows.find((row) => row.startsWith(`| ${what} |`))).toMatch(new RegExp(`\\| ${part} \\|$`))
+    }
+  })
+
   it("of lines without a unit are refused", () => {
     expect(() => runOf([line("a", "kfac", 1)])).toThrow("unit")
   })

@@ -200,9 +200,11 @@ describe("the solve with factored damping", () => {
     it(`of ${name} is that of the damped factors, and of units with the damping itself, ratio <= 1; control: 1 % more damping`, async () => {
       const fisher = await estimated(Structure[name])
       const [a1, g1, units, a2, g2] = fisher.means
-      const own = Array.from({ length: 4 }, (_, o) => rows(units!.subarray(4 * o, 4 * o + 4)))
+      const own = Array.from({ length: 4 }, (_, o) =>
+        rows(Structure.unpacked(units!.subarray(3 * o, 3 * o + 3)))
+      )
       const block = (a: Float32Array, g: Float32Array, value: number): Matrix => {
-        const [A, G] = [rows(a), rows(g)]
+        const [A, G] = [rows(Structure.unpacked(a)), rows(Structure.unpacked(g))]
         const pi = Math.sqrt(trace(A) / A.length / (trace(G) / G.length))
         return kron(damped(A, pi * Math.sqrt(value)), damped(G, Math.sqrt(value) / pi))
       }

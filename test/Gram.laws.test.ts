@@ -3,7 +3,8 @@ import * as tf from "@tensorflow/tfjs"
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { Device } from "../src/index.ts"
-import { packedGram, packedSize } from "../src/tensor/Gram.ts"
+import { packedLength } from "../src/kernels/packed.ts"
+import { packedGram } from "../src/tensor/Gram.ts"
 import { type Generator, generator } from "./oracle/random.ts"
 import { devices, runWith } from "./support/subject.ts"
 
@@ -63,7 +64,7 @@ for (const [name, device] of Object.entries(devices)) {
             )
           )
         )
-        expect(triangle!.length).toBe(packedSize(n))
+        expect(triangle!.length).toBe(packedLength(n))
         expect(misses(triangle!, x, rows, n), `${rows} x ${n}`).toBe(0)
         if (rows > 1 && n > 2) {
           const upper: Array<number> = []

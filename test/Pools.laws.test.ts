@@ -89,17 +89,20 @@ describe.each([
     expect(wrong).toBeGreaterThan(5)
   })
 
-  it(`the maxima are those of plain loops, to the bit, on ${shapes} shapes`, async () => {
-    let wrong = 0
+  it(`the maxima are those of plain loops, to the bit, on ${shapes} shapes; control: those of the numbers negated`, async () => {
+    let [wrong, controls] = [0, 0]
     for (const { label, pool, x } of sixty(81 + axes, axes, words)) {
       const program = () => pooled(pool, tensor(x, imagesOf(pool)))
       const due = Array.from(maximaOf(pool, x))
       const [made] = await madeOn(wasmBackend, program)
       expect(made, label).toEqual({ shape: outputsOf(pool), dtype: "float32", values: due })
+      const negated = x.map((value) => -value)
+      if (maximaOf(pool, negated).some((value, i) => value !== -due[i]!)) controls++
       const [shipped] = await madeOn(shippedBackend, program)
       if (shipped!.values.some((value, i) => value !== due[i])) wrong++
     }
-    // Control: over three axes what tfjs ships is wrong; over two it is what serves.
+    expect(controls).toBeGreaterThan(shapes / 2)
+    // Over three axes what tfjs ships is wrong; over two it is what serves.
     if (axes === 3) expect(wrong).toBeGreaterThan(shapes / 2)
     else expect(wrong).toBe(0)
   })
@@ -123,10 +126,10 @@ describe.each([
 
   it("the gradient is the central difference of the sum in float64 to 1e-6; control: of windows that begin a pixel later", async () => {
     const pool = poolOf({
-      ...{ count: 2, channels: 5, pad: "same" },
-      image: [4, 7, 5].slice(0, axes),
+      ...{ count: 2, channels: 3, pad: "same" },
+      image: [4, 6, 5].slice(0, axes),
       kernel: [3, 2, 4].slice(0, axes),
-      stride: [2, 3, 1].slice(0, axes)
+      stride: [2, 1, 3].slice(0, axes)
     })
     const random = generator(101)
     const x = Float32Array.from(random.normals(sizeOf(imagesOf(pool))), (value) => value - 1)
@@ -154,9 +157,9 @@ describe.each([
       stride: [2, 3, 1].slice(0, axes)
     })
     const random = generator(102)
-    const x = integers(random, sizeOf(imagesOf(pool)))
-    const g = Float32Array.from({ length: sizeOf(outputsOf(pool)) }, () => 1 + random.integer(4))
     const at = 7
+    const x = integers(random, sizeOf(imagesOf(pool))).map((value, i) => (i === at ? -4 : value))
+    const g = Float32Array.from({ length: sizeOf(outputsOf(pool)) }, () => 1 + random.integer(4))
     const withNaN = x.map((value, i) => (i === at ? Number.NaN : value))
     const high = x.map((value, i) => (i === at ? 9 : value))
     const [made] = await madeOn(wasmBackend, gradient(pool, withNaN, g))
@@ -187,7 +190,8 @@ it(`padding as a number around windows that are not square: as on the plain back
   let controls = 0
   for (let i = 0; i < shapes; i++) {
     const pool = randomPool(random, 2, [0, 1, 2])
-    if (square(pool)) continue
+    // Where a window is a pixel, the plain backend gives the image.
+    if (square(pool) || sizeOf(pool.kernel) === 1) continue
     const x = integers(random, sizeOf(imagesOf(pool)))
     const both = (pad: number) => () => {
       const image = tensor(x, imagesOf(pool))
@@ -201,7 +205,7 @@ it(`padding as a number around windows that are not square: as on the plain back
     const other = await madeOn(plainBackend, both(Number(pool.pad) + 1))
     if (JSON.stringify(other) !== JSON.stringify(due)) controls++
   }
-  expect(controls).toBeGreaterThan(shapes / 2)
+  expect(controls).toBeGreaterThan(shapes / 3)
 })
 
 it(`places of the largest numbers are those of plain loops and of the plain backend on ${shapes} shapes; control: those which tfjs ships`, async () => {

@@ -286,7 +286,7 @@ describe("ekfac", () => {
           const { means } = await estimate(c, Structure.kfac, of)
           return Math.max(
             ...structure.constants.map((flat, i) => {
-              const [u, m] = [rows(flat), rows(means[i]!)]
+              const [u, m] = [rows(flat), rows(Structure.unpacked(means[i]!))]
               const turned = matmul(transpose(u), matmul(m, u))
               const off = addScaled(turned, -1, diagonalPart(turned))
               return ratio(frobenius(off), u.length * eps32 * frobenius(m))

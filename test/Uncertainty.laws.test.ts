@@ -188,8 +188,9 @@ describe("the errors of the moments", () => {
     const of = estimates(problems["a categorical of 4 classes"]!, samplers["monteCarlo"]!)
     const { errors, fisher } = await of.withErrors(Structure.dense)
     const { all, each } = await anew(of, Structure.dense, cuts)
+    const due = Structure.unpacked(all.means[0]!)
     const squared = (other: typeof all): number =>
-      other.means[0]!.reduce((total, value, i) => total + (value - all.means[0]![i]!) ** 2, 0)
+      Structure.unpacked(other.means[0]!).reduce((total, value, i) => total + (value - due[i]!) ** 2, 0)
     const weights = each.map(({ weight }) => weight)
     const total = Math.sqrt(
       sum(each.map(({ weight, without }) => (1 - weight) ** 2 * squared(without))) /

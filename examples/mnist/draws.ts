@@ -73,7 +73,7 @@ export const errorCurve = Effect.fnUntraced(function* (options: ErrorOptions) {
 
 type Moments = Pick<Fisher.Fisher<string, "apply">, "means" | "structure">
 
-/** |F - E|_F / |E|_F from the moments: the entries themselves, or for K-FAC <A (x) G, B (x) H> = <A, B> <G, H>. */
+/** |F - E|_F / |E|_F from the moments: the diagonal itself, or for K-FAC <A (x) G, B (x) H> = <A, B> <G, H>. */
 export const relativeDistance = (fisher: Moments, exact: Moments): number => {
   const cross = inner(fisher, exact)
   const norm = inner(exact, exact)
@@ -81,8 +81,9 @@ export const relativeDistance = (fisher: Moments, exact: Moments): number => {
 }
 
 const inner = (self: Moments, that: Moments): number => {
-  const products = self.means.map((mean, i) => dot(mean, that.means[i]!))
-  if (self.structure.name !== "kfac") return products.reduce((sum, value) => sum + value, 0)
+  const kfac = self.structure.name === "kfac"
+  const products = self.means.map((mean, i) => (kfac ? symmetricDot : dot)(mean, that.means[i]!))
+  if (!kfac) return products.reduce((sum, value) => sum + value, 0)
   let sum = 0
   for (let i = 0; i < products.length; i += 2) sum += products[i]! * products[i + 1]!
   return sum
@@ -92,6 +93,14 @@ const dot = (a: Float32Array, b: Float32Array): number => {
   let sum = 0
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
   return sum
+}
+
+/** <A, B> of two symmetric matrices from their lower triangles. */
+const symmetricDot = (a: Float32Array, b: Float32Array): number => {
+  let [sum, onDiagonal] = [0, 0]
+  for (let i = 0, at = 0; at < a.length; at += ++i + 1) onDiagonal += a[at]! * b[at]!
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
+  return 2 * sum - onDiagonal
 }
 
 export const rootMeanSquare = (values: ReadonlyArray<number>): number =>

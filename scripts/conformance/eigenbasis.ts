@@ -5,7 +5,7 @@
  * matrix itself depends on the choice of vectors only where such eigenvalues have different scales.
  */
 import { Effect, Result } from "effect"
-import type { Fisher, Structure } from "../../src/index.ts"
+import { type Fisher, Structure } from "../../src/index.ts"
 import { eigenvalues } from "../../src/linalg/SymmetricEigen.ts"
 import { mixing, type Spectra, spectralSums } from "./cluster.ts"
 import { type Field, Figure, figure, known, product, record, type Tree } from "./field.ts"
@@ -31,7 +31,7 @@ export const eigenLayers = ({ exact, order }: Subject): Ours<ReadonlyArray<Eigen
           const side = (n: number, factor: Float32Array) =>
             eigenvalues(first.kernels, {
               n,
-              matrix: new Float64Array(factor),
+              matrix: new Float64Array(Structure.unpacked(factor)),
               what: `K-FAC factor of layer ${index}`
             })
           // Ours are [dim A, dim G].

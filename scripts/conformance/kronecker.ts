@@ -6,7 +6,7 @@
  * A (x) G is the same in all three. A solve with pi = 1 depends on the scaling, so it is done here with our factors in theirs.
  */
 import { Effect, Result } from "effect"
-import { Damping, Fisher, type Likelihood, type Structure } from "../../src/index.ts"
+import { Damping, Fisher, type Likelihood, Structure } from "../../src/index.ts"
 import * as Cholesky from "../../src/linalg/Cholesky.ts"
 import { figure, known, record, solve, type Tree } from "./field.ts"
 import { layerField } from "./layers.ts"
@@ -41,8 +41,12 @@ export const meanFactors = (subject: Subject, list: Path, fisher: Ours<Kfac>): T
   layerField(subject, list, (layer, index) => {
     const [a, g] = scalesOf(layer, 1).means
     return {
-      A_mean: figure(Effect.map(fisher, ({ means }) => times(factorToFile(layer, means[2 * index]!), a))),
-      G_mean: figure(Effect.map(fisher, ({ means }) => times(means[2 * index + 1]!, g)))
+      A_mean: figure(
+        Effect.map(fisher, ({ means }) =>
+          times(factorToFile(layer, Structure.unpacked(means[2 * index]!)), a)
+        )
+      ),
+      G_mean: figure(Effect.map(fisher, ({ means }) => times(Structure.unpacked(means[2 * index + 1]!), g)))
     }
   })
 
@@ -50,8 +54,10 @@ const factors = (subject: Subject, fisher: Ours<Kfac>): Tree =>
   layerField(subject, ["kfac", "factors"], (layer, index) => {
     const { means, stored } = scalesOf(layer, columnsOf(subject))
     const inFile = ([a, g]: readonly [number, number]) => ({
-      A: figure(Effect.map(fisher, (of) => times(factorToFile(layer, of.means[2 * index]!), a))),
-      G: figure(Effect.map(fisher, (of) => times(of.means[2 * index + 1]!, g)))
+      A: figure(
+        Effect.map(fisher, (of) => times(factorToFile(layer, Structure.unpacked(of.means[2 * index]!)), a))
+      ),
+      G: figure(Effect.map(fisher, (of) => times(Structure.unpacked(of.means[2 * index + 1]!), g)))
     })
     const mean = inFile(means)
     return { ...inFile(stored), A_mean: mean.A, G_mean: mean.G }
@@ -67,7 +73,7 @@ const solveWithoutPi = (subject: Subject, { kernels, means }: Kfac, v: Float32Ar
     const side = (n: number, factor: Float32Array, scale: number) =>
       Cholesky.factor(kernels, {
         n,
-        matrix: times(factor, scale),
+        matrix: times(Structure.unpacked(factor), scale),
         damping: Math.sqrt(damping),
         what: `K-FAC factor of layer ${index}`
       })

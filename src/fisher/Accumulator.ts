@@ -24,10 +24,9 @@ import { Device } from "../tensor/Device.ts"
 import { copyNumbers } from "../tensor/Numbers.ts"
 import { sameArrays } from "./internal/arrays.ts"
 import { addExactly } from "./internal/exact.ts"
-import { unpackedMean } from "./internal/symmetric.ts"
 import { isTwoPass } from "./internal/twoPass.ts"
 import { type Fisher, make } from "./internal/value.ts"
-import { type Moment, sizeOfMean, sizeOfSums } from "./Moment.ts"
+import { type Moment, sizeOf } from "./Moment.ts"
 import { notNext, type Origin } from "./Origin.ts"
 import type { AnyStructure, Operation, Structure } from "./Structure.ts"
 
@@ -70,7 +69,7 @@ export const empty = <S extends string, Op extends Operation>(
   space: ParamSpace<S>
 ): Accumulator<S, Op> => {
   if (typeof structure?.moments !== "function") throw notOnePass(structure)
-  const numbers = structure.moments(space).reduce((sum, moment) => sum + sizeOfMean(moment), 0)
+  const numbers = structure.moments(space).reduce((sum, moment) => sum + sizeOf(moment), 0)
   if (numbers > mostNumbers) throw tooMany(structure.name, `${space.size} parameters`, numbers)
   return { structure, space, weight: 0, sums: [], rests: [], origin: undefined }
 }
@@ -251,7 +250,7 @@ export const fold = <S extends string, Op extends Operation>(start: Accumulator<
 }
 
 /** What rounding took from sums that nothing was added to. */
-const zeros = (moment: Moment): Float64Array => new Float64Array(sizeOfSums(moment))
+const zeros = (moment: Moment): Float64Array => new Float64Array(sizeOf(moment))
 
 const joined = (self: Origin | undefined, that: Origin | undefined): Origin | undefined =>
   self === undefined || that === undefined ? undefined : { ...self, to: that.to, data: null }
@@ -380,7 +379,6 @@ const meanOf = (
   sum: Real,
   weight: number
 ): { readonly mean: Float32Array; readonly finite: boolean } => {
-  if (moment._tag === "Symmetric") return unpackedMean(sum, moment.side, weight)
   const divisor = moment._tag === "Rows" ? Math.sqrt(weight) : weight
   const mean = new Float32Array(sum.length)
   let nothing = 0

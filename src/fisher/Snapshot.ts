@@ -23,7 +23,7 @@ import type { Accumulator } from "./Accumulator.ts"
 import { sameArrays } from "./internal/arrays.ts"
 import { bytesOf, Float32s, Float64s, float32s, float64s } from "./internal/bytes.ts"
 import { corrupt, open, seal } from "./internal/frame.ts"
-import { type Moment, sizeOfSums } from "./Moment.ts"
+import { type Moment, sizeOf } from "./Moment.ts"
 import { differs, Origin, otherOrigin } from "./Origin.ts"
 import type { Operation, Structure } from "./Structure.ts"
 
@@ -139,7 +139,7 @@ const otherSizes = (
   }
   for (const [i, moment] of moments.entries()) {
     const [sum, rest] = [sums[i]!.length, rests[i]?.length]
-    const left = sizeOfSums(moment)
+    const left = sizeOf(moment)
     const fits = moment._tag === "Rows" ? sum % moment.width === 0 : sum === left
     const due = moment._tag === "Rows" ? `rows of ${moment.width} numbers` : `${left} numbers`
     if (!fits) return differs("sums", due, `${sum} numbers`)

@@ -21,6 +21,7 @@ export { dense } from "./dense.ts"
 export { diagonal } from "./diagonal.ts"
 export { ekfac, ekfacReduce } from "./ekfac.ts"
 export { gram } from "./gram.ts"
+export { unpacked } from "./internal/symmetric.ts"
 export { kfac, kfacReduce } from "./kfac.ts"
 export type { Moment } from "./Moment.ts"
 export { mixed } from "./mixed.ts"
@@ -71,7 +72,7 @@ export type Operation = keyof Operations
 /** The mean moments of a Fisher, and the arithmetic to use on them. */
 export interface Moments {
   readonly space: Layout
-  /** As many arrays as the structure has moments, each exactly symmetric if it is a matrix. */
+  /** As many arrays as the structure has moments, of a symmetric matrix the lower triangle (`unpacked` gives the whole). */
   readonly means: ReadonlyArray<Float32Array>
   readonly kernels: Kernels
 }

@@ -29,9 +29,10 @@ import { finiteNumber, unfit } from "./internal/checked.ts"
 import { groupSizeFor } from "./internal/groupSize.ts"
 import { walkGroups } from "./internal/groupWalk.ts"
 import { degreesOfFreedom, distancesOf, errorsOf, type Tally, type Whole } from "./internal/jackknife.ts"
+import { wholeSum } from "./internal/symmetric.ts"
 import { isTwoPass } from "./internal/twoPass.ts"
 import type { Fisher } from "./internal/value.ts"
-import { sizeOfMean } from "./Moment.ts"
+import { sizeOf } from "./Moment.ts"
 import type { AnyStructure, Fit, OperationsOf, SolveError } from "./Structure.ts"
 
 /** What a structure must be able to do. */
@@ -186,7 +187,10 @@ const uncertain = (
   }))
 }
 
-const uncertaintyOf = ({ means, values }: Whole, tally: Tally): Result.Result<Uncertainty, NonFinite> =>
+const uncertaintyOf = (
+  { means, moments: kinds, values }: Whole,
+  tally: Tally
+): Result.Result<Uncertainty, NonFinite> =>
   Result.gen(function* () {
     const named = ["trace", "Frobenius norm", ...values.slice(2).map((_, i) => `form along[${i}]`)]
     const [trace, frobeniusNorm, ...forms] = yield* Result.all(
@@ -194,7 +198,8 @@ const uncertaintyOf = ({ means, values }: Whole, tally: Tally): Result.Result<Un
     )
     const moments = means.map((mean, i) => {
       const { draws, total } = distancesOf(tally, i)
-      return { norm: Math.sqrt(sumOfSquares(mean)), draws: Math.sqrt(draws), total: Math.sqrt(total) }
+      const norm = wholeSum(kinds[i]!, sumOfSquares(mean), (at) => mean[at]! ** 2)
+      return { norm: Math.sqrt(norm), draws: Math.sqrt(draws), total: Math.sqrt(total) }
     })
     return { trace: trace!, frobeniusNorm: frobeniusNorm!, forms, moments, groups: tally.groups }
   })
@@ -203,7 +208,7 @@ const uncertaintyOf = ({ means, values }: Whole, tally: Tally): Result.Result<Un
 const numbersKept = (structure: AnyStructure<never>, space: Layout): number =>
   isTwoPass(structure) || typeof structure?.moments !== "function"
     ? 1
-    : structure.moments(space).reduce((sum, moment) => sum + sizeOfMean(moment), 0)
+    : structure.moments(space).reduce((sum, moment) => sum + sizeOf(moment), 0)
 
 /** Large blocks cost the sums of few groups less, and leave too few of them. */
 const mostInBlock = 256
@@ -242,7 +247,8 @@ const withErrors = Effect.fn("Fisher.estimateWithErrors")(function* <S extends s
   const size = means.reduce((sum, { length }) => sum + length, 0)
   const groupSize = yield* Effect.fromResult(groupSizeFor({ blockSize, examples, numbers: size }, asked))
   const numbers = numbersOf(fisher, along)
-  const whole: Whole = { examples, means, numbers, values: numbers(means) }
+  const moments = fisher.structure.moments(space)
+  const whole: Whole = { examples, means, moments, numbers, values: numbers(means) }
   const tally = yield* walkGroups({
     ...{ blockSize, concurrency, groupSize, pass, round, whole },
     loaded: yield* load(conditional, params),

@@ -13,7 +13,7 @@ import type { Operation, Structure } from "./Structure.ts"
 export const blockDiagonal: Structure<Exclude<Operation, "factoredSolve">> = {
   name: "blockDiagonal",
   constants: [],
-  moments: ({ blocks }) => blocks.map(({ columns, rows }) => Symmetric({ side: rows * columns })),
+  moments: ({ blocks }) => blocks.map(({ columns, rows }) => Symmetric({ side: rows * columns, count: 1 })),
   reduce: ({ columns, examples, layers }) =>
     layers.map((layer) => gramOfGradients([layer], columns, examples)),
   operations: ({ kernels, means, space }) => ({
@@ -24,7 +24,7 @@ export const blockDiagonal: Structure<Exclude<Operation, "factoredSolve">> = {
         what: `Fisher of layer ${layer}`,
         offset,
         size: rows * columns,
-        matrix: means[i]!
+        triangle: means[i]!
       }))
     ),
     scale: (factor) => means.map((mean) => times(mean, factor)),

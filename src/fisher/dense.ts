@@ -6,6 +6,7 @@
  */
 import { added, times } from "./internal/arrays.ts"
 import { blockOperations, gramOfGradients } from "./internal/dense.ts"
+import { partOf } from "./internal/symmetric.ts"
 import { Symmetric } from "./Moment.ts"
 import type { Operation, Structure } from "./Structure.ts"
 
@@ -13,21 +14,15 @@ import type { Operation, Structure } from "./Structure.ts"
 export const dense: Structure<Exclude<Operation, "factoredSolve">> = {
   name: "dense",
   constants: [],
-  moments: ({ size }) => [Symmetric({ side: size })],
+  moments: ({ size }) => [Symmetric({ side: size, count: 1 })],
   reduce: ({ columns, examples, layers }) => [gramOfGradients(layers, columns, examples)],
   operations: ({ kernels, means, space: { blocks, size } }) => ({
-    ...blockOperations(kernels, size, [{ what: "dense Fisher", offset: 0, size, matrix: means[0]! }]),
+    ...blockOperations(kernels, size, [{ what: "dense Fisher", offset: 0, size, triangle: means[0]! }]),
     scale: (factor) => [times(means[0]!, factor)],
     sum: (other) => added(means, other),
     restrict: (index) => {
       const { columns, offset, rows } = blocks[index]!
-      const part = rows * columns
-      const matrix = new Float32Array(part * part)
-      for (let i = 0; i < part; i++) {
-        const from = (offset + i) * size + offset
-        matrix.set(means[0]!.subarray(from, from + part), i * part)
-      }
-      return { structure: dense, means: [matrix] }
+      return { structure: dense, means: [partOf(means[0]!, offset, rows * columns)] }
     }
   })
 }

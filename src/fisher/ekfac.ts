@@ -27,6 +27,7 @@ import { outweighs, roundingFloor, singular } from "./internal/damped.ts"
 import { once } from "./internal/lastOf.ts"
 import { perBlockTwice } from "./internal/perBlock.ts"
 import { type Rotated, rotatedOperations } from "./internal/rotated.ts"
+import { lowerOf } from "./internal/symmetric.ts"
 import { kfac, kfacReduce, units } from "./kfac.ts"
 import { Sum } from "./Moment.ts"
 import type { Moments, OfLayers, Operation, SolveError, Structure, TwoPass } from "./Structure.ts"
@@ -36,12 +37,12 @@ type Able = Exclude<Operation, "factoredSolve" | "sum">
 /** U_A and U_G of a block, from the factors. */
 const bases = ({ kernels, means, space }: Moments): Result.Result<ReadonlyArray<Float32Array>, SolveError> =>
   Result.all(
-    means.map((matrix, i) => {
+    means.map((triangle, i) => {
       const { columns, layer, rows } = space.blocks[0]!
       const [n, name] = i === 0 ? [rows, "A"] : [columns, "G"]
       const what = `K-FAC factor ${name} of layer ${layer}`
       return Result.map(
-        decompose(kernels, { n, matrix: new Float64Array(matrix), what }),
+        decompose(kernels, { n, matrix: lowerOf(triangle), what }),
         ({ vectors }) => new Float32Array(vectors)
       )
     })

@@ -10,6 +10,7 @@
 import { Result } from "effect"
 import type { NotPositiveDefinite } from "../Errors.ts"
 import type { Kernels } from "../kernels/Kernels.ts"
+import { packedLength } from "../kernels/packed.ts"
 import * as Cholesky from "../linalg/Cholesky.ts"
 import { decompose } from "../linalg/SymmetricEigen.ts"
 import { gradientRows } from "../model/Score.ts"
@@ -17,6 +18,7 @@ import { sumOfSquares, times, transpose } from "./internal/arrays.ts"
 import { outweighs, singular } from "./internal/damped.ts"
 import { blockOperations } from "./internal/dense.ts"
 import { lastOf, once } from "./internal/lastOf.ts"
+import { unpacked } from "./internal/symmetric.ts"
 import { Rows } from "./Moment.ts"
 import type { Moments, Operation, SolveError, Structure } from "./Structure.ts"
 
@@ -57,10 +59,10 @@ const gramMatrix = (kernels: Kernels, { count, rows, size }: RowsOf): Float64Arr
   return out
 }
 
-/** B^T B, `[P, P]`, exactly symmetric. */
+/** The lower triangle of B^T B `[P, P]`, row by row. */
 const written = (kernels: Kernels, { count, rows, size }: RowsOf): Float32Array => {
-  const out = new Float32Array(size * size)
-  kernels.syrk({ rows: count, n: size, a: rows, out })
+  const out = new Float32Array(packedLength(size))
+  kernels.syrk({ rows: count, n: size, a: rows, storage: "packed", out })
   return out
 }
 
@@ -149,12 +151,12 @@ const turned = (q: Float64Array, w: Float64Array, into: boolean): Float64Array =
 const operations = ({ kernels, means, space: { size } }: Moments) => {
   const rows = means[0]!
   const of: RowsOf = { rows, count: rows.length / size, size }
-  const matrix = () => written(kernels, of)
+  const triangle = () => written(kernels, of)
   // The smaller of B B^T and B^T B, once something needs it.
   const through = once(() =>
     of.count < size
       ? throughRows(kernels, of)
-      : blockOperations(kernels, size, [{ what, offset: 0, size, matrix: matrix() }])
+      : blockOperations(kernels, size, [{ what, offset: 0, size, triangle: triangle() }])
   )
   return {
     solve: (g: Float32Array, damping: number) => through().solve(g, damping),
@@ -171,7 +173,7 @@ const operations = ({ kernels, means, space: { size } }: Moments) => {
       for (let at = 0; at < rows.length; at++) out[at % size] = out[at % size]! + rows[at]! * rows[at]!
       return new Float32Array(out)
     },
-    toDense: matrix,
+    toDense: () => unpacked(triangle()),
     scale: (factor: number) => [times(rows, Math.sqrt(factor))],
     sum: (other: ReadonlyArray<Float32Array>) => {
       const both = new Float32Array(rows.length + other[0]!.length)

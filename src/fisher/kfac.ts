@@ -5,7 +5,7 @@
  * takes the mean of A and the sum of G over them, *reduce* the factors of an example as a whole: abar is its mean over positions, g
  * its sum. In the row-major layout `[in + 1, out]` of a layer's parameters V, F_l V = A V G. A layer whose columns have inputs of
  * their own (scale and shift of a normalisation, a depthwise convolution) has the unit-wise Fisher in its place.
- * *Cost*: N (in^2 + K out^2) flops, T times that with positions, in^2 + out^2 floats a layer.
+ * *Cost*: N (in^2 + K out^2) flops, T times that with positions, (in^2 + out^2) / 2 floats a layer.
  *
  * *Source*: Martens and Grosse 2015, section 3; for shared weights Grosse and Martens 2016 (expand, for convolutions) and Eschenhagen,
  * Immer, Turner, Schneider and Hennig 2023, section 3.
@@ -18,12 +18,13 @@ import { decompose } from "../linalg/SymmetricEigen.ts"
 import { cotangentMoment, inputMoment, Sharing } from "../model/Factors.ts"
 import type { ParamBlock } from "../model/ParamSpace.ts"
 import { requireOuter } from "../model/Score.ts"
-import { meanDiagonal, product, sumOfSquares, times } from "./internal/arrays.ts"
+import { product, times } from "./internal/arrays.ts"
 import { byForm } from "./internal/byForm.ts"
 import { dampedInverse, outweighs, roundingFloor, singular } from "./internal/damped.ts"
 import { lastOf, once } from "./internal/lastOf.ts"
 import { perBlock } from "./internal/perBlock.ts"
 import { type Rotated, rotatedOperations } from "./internal/rotated.ts"
+import { diagonal, lowerOf, meanDiagonal, squaredNorm, unpacked } from "./internal/symmetric.ts"
 import { Symmetric } from "./Moment.ts"
 import type { Moments, OfLayers, Operation, SolveError, Structure } from "./Structure.ts"
 import { unitwise } from "./unitwise.ts"
@@ -33,9 +34,8 @@ type Able = Exclude<Operation, "sum">
 /** The two factors of a block and its place. */
 interface Factors {
   readonly block: ParamBlock
-  /** `[rows, rows]` */
+  /** The lower triangle of A `[rows, rows]`, and of G `[columns, columns]`, row by row. */
   readonly a: Float32Array
-  /** `[columns, columns]` */
   readonly g: Float32Array
 }
 
@@ -47,28 +47,43 @@ const operations = ({ kernels, means, space }: Moments) => {
     g
   } = factors
   const rotated = once(() => inEigenbasis(kernels, factors))
+  const whole = once(() => ({ a: unpacked(a), g: unpacked(g) }))
   const inverse = lastOf((damping: number) => factoredInverse(kernels, factors, damping))
   return {
     ...rotatedOperations(kernels, rotated),
-    apply: (v: Float32Array) =>
-      product(kernels, product(kernels, a, v, rows, rows, columns), g, rows, columns, columns),
+    apply: (v: Float32Array) => {
+      const { a, g } = whole()
+      return product(kernels, product(kernels, a, v, rows, rows, columns), g, rows, columns, columns)
+    },
     factoredSolve: (v: Float32Array, damping: number) =>
       Result.map(inverse(damping), (inverted) => inverted(v)),
-    trace: () => rows * meanDiagonal(a, rows) * columns * meanDiagonal(g, columns),
-    frobeniusNorm: () => Math.sqrt(sumOfSquares(a) * sumOfSquares(g)),
+    trace: () => rows * meanDiagonal(a) * columns * meanDiagonal(g),
+    frobeniusNorm: () => Math.sqrt(squaredNorm(a) * squaredNorm(g)),
     diagonal: () => {
       const out = new Float32Array(rows * columns)
+      const [ofA, ofG] = [diagonal(a), diagonal(g)]
       for (let i = 0; i < rows; i++) {
-        for (let j = 0; j < columns; j++) out[i * columns + j] = a[i * (rows + 1)]! * g[j * (columns + 1)]!
+        for (let j = 0; j < columns; j++) out[i * columns + j] = ofA[i]! * ofG[j]!
       }
       return out
     },
-    toDense: () => kroneckerProduct(factors),
+    toDense: () => kroneckerProduct({ ...whole(), rows, columns }),
     scale: (factor: number) => [a, times(g, factor)]
   }
 }
 
-const kroneckerProduct = ({ a, block: { columns, rows }, g }: Factors): Float32Array => {
+/** Of whole matrices. */
+const kroneckerProduct = ({
+  a,
+  columns,
+  g,
+  rows
+}: {
+  readonly a: Float32Array
+  readonly g: Float32Array
+  readonly rows: number
+  readonly columns: number
+}): Float32Array => {
   const size = rows * columns
   const out = new Float32Array(size * size)
   for (let i = 0; i < rows; i++) {
@@ -86,10 +101,10 @@ const kroneckerProduct = ({ a, block: { columns, rows }, g }: Factors): Float32A
 /** The eigenbases of both factors, and the products of their eigenvalues. */
 const inEigenbasis = (kernels: Kernels, { a, block, g }: Factors): Result.Result<Rotated, SolveError> => {
   const { columns, layer, rows } = block
-  const side = (n: number, matrix: Float32Array, name: string) =>
+  const side = (n: number, triangle: Float32Array, name: string) =>
     decompose(kernels, {
       n,
-      matrix: new Float64Array(matrix),
+      matrix: lowerOf(triangle),
       what: `K-FAC factor ${name} of layer ${layer}`
     })
   return Result.map(Result.all([side(rows, a, "A"), side(columns, g, "G")]), ([left, right]) => {
@@ -122,19 +137,19 @@ const factoredInverse = (
   { a, block: { columns, layer, rows }, g }: Factors,
   damping: number
 ): Result.Result<(matrix: Float32Array) => Float32Array, NotPositiveDefinite> => {
-  const ratio = meanDiagonal(a, rows) / meanDiagonal(g, columns)
+  const ratio = meanDiagonal(a) / meanDiagonal(g)
   // A factor that is zero has no scale to balance.
   const pi = ratio > 0 && Number.isFinite(ratio) ? Math.sqrt(ratio) : 1
   const root = Math.sqrt(damping)
   const left = dampedInverse(kernels, {
     n: rows,
-    matrix: a,
+    triangle: a,
     damping: pi * root,
     what: `K-FAC factor A of layer ${layer}`
   })
   const right = dampedInverse(kernels, {
     n: columns,
-    matrix: g,
+    triangle: g,
     damping: root / pi,
     what: `K-FAC factor G of layer ${layer}`
   })
@@ -149,7 +164,10 @@ const kronecker = (name: string, sharing: Sharing): Structure<Able> => {
     name,
     constants: [],
     moments: ({ blocks }) =>
-      blocks.flatMap(({ columns, rows }) => [Symmetric({ side: rows }), Symmetric({ side: columns })]),
+      blocks.flatMap(({ columns, rows }) => [
+        Symmetric({ side: rows, count: 1 }),
+        Symmetric({ side: columns, count: 1 })
+      ]),
     reduce: ({ layers, share }) =>
       layers.map(requireOuter).flatMap((layer) => {
         const a = inputMoment(layer, sharing)

@@ -3,7 +3,7 @@
  *
  * *Math*: with D `[rows, columns]` the gradient of one example and one y, the block of column o is E_x E_y[D_o D_o^T], D_o the
  * `[rows]` column o of D; zero between columns. *Cost*: K N P_l floats of gradients, rows times as many multiplications (N rows P_l
- * with one position, for any number of columns K), sum_l columns rows^2 floats, columns rows^3 / 3 flops to factor once for each
+ * with one position, for any number of columns K), sum_l columns rows^2 / 2 floats, columns rows^3 / 3 flops to factor once for each
  * damping.
  *
  * The units of a dense layer are its outputs with their weights and bias; those of a normalisation are the channels, each with its
@@ -14,29 +14,29 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { Result } from "effect"
+import { packedLength } from "../kernels/packed.ts"
 import type { ParamBlock } from "../model/ParamSpace.ts"
 import { augmentedInput, gradients, type Score } from "../model/Score.ts"
 import { sumOf } from "../tensor/Device.ts"
+import { packedGram } from "../tensor/Gram.ts"
 import { partByPart } from "../tensor/Parts.ts"
 import { added, times } from "./internal/arrays.ts"
 import { blockOperations, columnsAtOnce } from "./internal/dense.ts"
-import { Sum } from "./Moment.ts"
+import { unpacked } from "./internal/symmetric.ts"
+import { Symmetric } from "./Moment.ts"
 import type { Moments, Operation, SolveError, Structure } from "./Structure.ts"
 
-/** x_o^T x_o for each column o, `[columns, rows, rows]`, from the rows x_o `[., rows]`. */
-const grams = (columns: number, rowsOf: (column: number) => tf.Tensor2D): tf.Tensor3D =>
-  tf.stack([
+/** x_o^T x_o for each column o, their lower triangles one after the other, from the rows x_o `[., rows]`. */
+const grams = (columns: number, rowsOf: (column: number) => tf.Tensor2D): tf.Tensor1D =>
+  tf.concat([
     ...partByPart(
       Array.from({ length: columns }, (_, o) => o),
-      (o) => {
-        const x = rowsOf(o)
-        return [tf.matMul(x, x, true, false)]
-      }
+      (o) => [packedGram(rowsOf(o))]
     )
-  ]) as tf.Tensor3D
+  ]) as tf.Tensor1D
 
-/** `sum_{k,n} D_o D_o^T` for each column o, `[columns, rows, rows]`. */
-const unitMoments = (score: Score, count: number, examples: number): tf.Tensor3D => {
+/** `sum_{k,n} D_o D_o^T` for each column o, as `grams` has them. */
+const unitMoments = (score: Score, count: number, examples: number): tf.Tensor1D => {
   const { columns, rows } = score.block
   if (score._tag === "Outer" && score.positions === 1) {
     // D_o is g_o abar: for all K columns together a root of sum_k g_o^2.
@@ -68,14 +68,15 @@ const unitOrder = (blocks: ReadonlyArray<ParamBlock>, size: number): Int32Array 
 
 const operations = ({ kernels, means, space: { blocks, size } }: Moments) => {
   const order = unitOrder(blocks, size)
-  const units = blocks.flatMap(({ columns, layer, offset, rows }, l) =>
-    Array.from({ length: columns }, (_, o) => ({
+  const units = blocks.flatMap(({ columns, layer, offset, rows }, l) => {
+    const length = packedLength(rows)
+    return Array.from({ length: columns }, (_, o) => ({
       what: `Fisher of unit ${o} of layer ${layer}`,
       offset: offset + o * rows,
       size: rows,
-      matrix: means[l]!.subarray(o * rows ** 2, (o + 1) * rows ** 2)
+      triangle: means[l]!.subarray(o * length, (o + 1) * length)
     }))
-  )
+  })
   const { apply, diagonal, power, sample, solve, ...rest } = blockOperations(kernels, size, units)
   const byUnit = (v: Float32Array): Float32Array => Float32Array.from(order, (place) => v[place]!)
   const back = (v: Float32Array): Float32Array => {
@@ -94,7 +95,8 @@ const operations = ({ kernels, means, space: { blocks, size } }: Moments) => {
     diagonal: () => back(diagonal()),
     toDense: () => {
       const out = new Float32Array(size ** 2)
-      for (const { matrix, offset, size: rows } of units) {
+      for (const { offset, size: rows, triangle } of units) {
+        const matrix = unpacked(triangle)
         for (let i = 0; i < rows; i++) {
           for (let j = 0; j < rows; j++) {
             out[order[offset + i]! * size + order[offset + j]!] = matrix[i * rows + j]!
@@ -112,7 +114,7 @@ const operations = ({ kernels, means, space: { blocks, size } }: Moments) => {
 export const unitwise: Structure<Exclude<Operation, "factoredSolve">> = {
   name: "unitwise",
   constants: [],
-  moments: ({ blocks }) => blocks.map(({ columns, rows }) => Sum({ size: columns * rows ** 2 })),
+  moments: ({ blocks }) => blocks.map(({ columns, rows }) => Symmetric({ side: rows, count: columns })),
   reduce: ({ columns, examples, layers }) => layers.map((score) => unitMoments(score, columns, examples)),
   operations: (moments) => ({
     ...operations(moments),

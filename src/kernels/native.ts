@@ -8,9 +8,9 @@
  */
 import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
 import type { Library } from "./native/library.ts"
-import { packedLength, packLower } from "./packed.ts"
+import { packLower } from "./packed.ts"
 import { mirrorLower } from "./reference/panels.ts"
-import { requireLength, requireOnePrecision, requireSizes } from "./reference/require.ts"
+import { requireLength, requireOnePrecision, requireSizes, requireSyrk } from "./reference/require.ts"
 import { reference } from "./reference.ts"
 
 const rowMajor = 101
@@ -126,14 +126,10 @@ const gemm = (library: Library, p: Gemm): void => {
 
 const syrk = (library: Library, p: Syrk): void => {
   const { a, n, out, rows } = p
-  const packed = p.storage === "packed"
-  const length = packed ? packedLength(n) : n * n
-  requireSizes("syrk", { rows, n })
-  requireLength("syrk", "a", a, rows * n)
-  requireLength("syrk", "out", out, length)
+  const length = requireSyrk(p)
   if (rows === 0 || n === 0) out.fill(0, 0, length)
   else if (a.BYTES_PER_ELEMENT !== out.BYTES_PER_ELEMENT) reference.syrk(p)
-  else if (packed) {
+  else if (p.storage === "packed") {
     // No routine writes a packed triangle at the speed of a product.
     const whole = out instanceof Float32Array ? new Float32Array(n * n) : new Float64Array(n * n)
     lowerSyrk(library, n, rows, a, whole)

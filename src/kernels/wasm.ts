@@ -10,8 +10,8 @@ import { type ElementwiseKernels, elementwise } from "./elementwise.ts"
 import { type Arena, instantiate, makeArena, type Opened } from "./internal/arena.ts"
 import { fusedModule, plainModule } from "./internal/modules.ts"
 import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
-import { packedLength, packLower } from "./packed.ts"
-import { requireLength, requireOnePrecision, requireSizes } from "./reference/require.ts"
+import { packLower } from "./packed.ts"
+import { requireLength, requireOnePrecision, requireSizes, requireSyrk } from "./reference/require.ts"
 import { reference } from "./reference.ts"
 import type { WindowKernels } from "./windows.ts"
 
@@ -195,10 +195,7 @@ const gemm = (arena: Arena, p: Gemm, otherwise: Kernels): void => {
 
 const syrk = (arena: Arena, p: Syrk, otherwise: Kernels): void => {
   const { rows, n, a, out } = p
-  const packed = p.storage === "packed"
-  requireSizes("syrk", { rows, n })
-  requireLength("syrk", "a", a, rows * n)
-  requireLength("syrk", "out", out, packed ? packedLength(n) : n * n)
+  const length = requireSyrk(p)
   const Type = common(a, out)
   const size = Type.BYTES_PER_ELEMENT
   call(
@@ -207,11 +204,11 @@ const syrk = (arena: Arena, p: Syrk, otherwise: Kernels): void => {
     ({ exports, buffer, at: [from, to, work] }) => {
       copied(Type, buffer, from!, a, rows * n)
       const whole = viewOf(Type, buffer, to!, n * n)
-      if (packed) {
+      if (p.storage === "packed") {
         const square = Type === Float32Array ? exports.lowerSyrk32 : exports.lowerSyrk64
         square(n, rows, from!, to!, work!)
         packLower(n, whole, 0, 0)
-        out.set(whole.subarray(0, packedLength(n)))
+        out.set(whole.subarray(0, length))
       } else {
         const square = Type === Float32Array ? exports.syrk32 : exports.syrk64
         square(n, rows, from!, false, to!, work!)

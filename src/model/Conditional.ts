@@ -246,7 +246,9 @@ export const evaluate = Effect.fnUntraced(function* <S extends string>(
   yield* fits(conditional, batch)
   const device = yield* Device
   const output = yield* device
-    .compute("forward", (keep) => keep(outputOf(conditional.network, weights, inputTensor(conditional.network, batch))))
+    .compute("forward", (keep) =>
+      keep(outputOf(conditional.network, weights, inputTensor(conditional.network, batch)))
+    )
     .pipe(Effect.mapError(thrown))
   const [z] = yield* device.read("forward", [output])
   return outputs(conditional, batch, yield* finiteOutputs("outputs of the network", z!))

@@ -3,6 +3,9 @@
  *
  * A float sum depends on where its terms are cut. Because blocks are of one size and are folded in the order of the data, every
  * average over the data has the same bits for any batch size of the source and any concurrency.
+ *
+ * A walk over blocks gives each back when it is done with (`Loan`), and the x of a later one is written to the same array: what a walk
+ * holds is a block or two for each that is under way, whatever the number of examples.
  */
 import { Effect, Result, Schema, Stream } from "effect"
 import { EmptyData, type InvalidArgument, NonFinite } from "../Errors.ts"
@@ -65,11 +68,7 @@ const cutBy =
       })
     )
 
-/**
- * The blocks of one pass over the DataSource.
- *
- * A block may be on loan (`Loan`): who is done with it may give it back, and the x of a later one is then written where its own was.
- */
+/** The blocks of one pass over the DataSource. Whoever reads the x of one has it for good. */
 export const blocks = (options: {
   readonly size: number
   readonly pass: number

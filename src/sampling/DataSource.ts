@@ -104,6 +104,9 @@ export class DataSource extends Context.Service<
    * Batches from a stream, such as one over files or a network. `pass` is called anew for each walk; a batch's `firstIndex` says
    * where it stands in the data (counted from 0 in order of arrival unless said).
    *
+   * The arrays of a batch are read before the next is pulled: a stream that makes each when it is pulled (`Stream.mapEffect`; `Stream.map`
+   * makes a chunk of them at once) may write all of them to the same arrays. An x in a flat Float32Array is copied once, into its block.
+   *
    * *Fails*: what the stream fails with, and what `fromArrays` fails with, when a batch is read.
    */
   static readonly fromStream = (options: {
@@ -172,9 +175,7 @@ const numbered = <E>(
  * pass that ends before or after the source's `examples`; `InvalidArgument` for an index that is no whole number of at least 0.
  */
 export const batches = (pass: number): Stream.Stream<Batch, DataError, DataSource> =>
-  Stream.unwrap(
-    DataSource.useSync((source) => Stream.suspend(() => checkedPass(source, source.pass(pass))))
-  )
+  Stream.unwrap(DataSource.useSync((source) => Stream.suspend(() => checkedPass(source, source.pass(pass)))))
 
 /** The batches that a pass of this source gave, checked. *Fails*: as `batches`. */
 export const checkedPass = (

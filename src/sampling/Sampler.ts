@@ -57,7 +57,10 @@ export class Sampler extends Context.Service<
   {
     /** With its options, such as `"monteCarlo(8 draws, seed 42)"`. */
     readonly name: string
-    /** Draws for a block. `round` tells the estimates of a sequence apart: each has draws of its own. */
+    /**
+     * Draws for a block. `round` tells the estimates of a sequence apart: each has draws of its own. The block's x (`outputs.batch.x`) can be had
+     * until its sums are taken: an array that was read is kept, one that was not is used for another block.
+     */
     readonly draw: (outputs: Outputs, round: number) => Effect.Effect<Draws, SamplerError>
   }
 >()("natgrad/Sampler") {

@@ -2,10 +2,8 @@
  * Second moments of rows, of which half is computed, kept and read: a symmetric matrix as its lower triangle, row by row.
  */
 import * as tf from "@tensorflow/tfjs"
+import { packedLength } from "../kernels/packed.ts"
 import { packedGramKernel } from "./internal/packedGram.ts"
-
-/** How many numbers the lower triangle of an n x n matrix has. */
-export const packedSize = (n: number): number => (n * (n + 1)) / 2
 
 /**
  * Inside a tensor program: the lower triangle of x^T x, row by row, `[n (n + 1) / 2]` for x `[rows, n]`. It has no gradient.
@@ -23,7 +21,7 @@ export const packedGram = (x: tf.Tensor2D): tf.Tensor1D => {
 
 /** Where the numbers of the lower triangle are in the whole matrix. */
 const places = (n: number): Int32Array => {
-  const out = new Int32Array(packedSize(n))
+  const out = new Int32Array(packedLength(n))
   let at = 0
   for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) out[at++] = i * n + j
   return out

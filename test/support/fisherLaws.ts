@@ -132,13 +132,18 @@ const wholeOf = (triangle: ArrayLike<number>, side: number): Float64Array =>
     return triangle[(row * (row + 1)) / 2 + column]!
   })
 
-/** What the mean of a moment means: itself, or of rows the sum of their outer products. */
-const meaningOfMean = (moment: Structure.Moment, values: ArrayLike<number>): Float64Array =>
-  moment._tag === "Rows" ? gramOf(values, moment.width) : Float64Array.from(values)
-
-/** What the sums of a moment mean: as its mean, and of a symmetric matrix the whole that they are half of. */
-export const meaning = (moment: Structure.Moment, sums: ArrayLike<number>): Float64Array =>
-  moment._tag === "Symmetric" ? wholeOf(sums, moment.side) : meaningOfMean(moment, sums)
+/** What a moment means: its numbers, of rows the sum of their outer products, of symmetric matrices the whole of each. */
+export const meaning = (moment: Structure.Moment, values: ArrayLike<number>): Float64Array => {
+  if (moment._tag === "Rows") return gramOf(values, moment.width)
+  const all = Float64Array.from(values)
+  if (moment._tag === "Sum") return all
+  const { count, side } = moment
+  const length = (side * (side + 1)) / 2
+  const matrices = Array.from({ length: count }, (_, k) =>
+    wholeOf(all.subarray(k * length, (k + 1) * length), side)
+  )
+  return Float64Array.from(matrices.flatMap((matrix) => Array.from(matrix)))
+}
 
 /** Moving averages in a structure: rows are kept, however little they weigh. */
 export const movingSteps = (name: string): number => (name === "gram" || name === "mixed" ? 200 : 10_000)
@@ -179,7 +184,7 @@ export const movingFisher = async (c: Case, structure: Structure.AnyStructure<Co
         const terms = parts.map((part) => meaning(moment, part.sums[m]!))
         const zero: Float64Array = new Float64Array(terms[0]!.length)
         const due = terms.reduce((sum, term, n) => axpy(sum, weights[n]! / total, term), zero)
-        return vectorError(meaningOfMean(moment, fisher.means[m]!), due, eps32)
+        return vectorError(meaning(moment, fisher.means[m]!), due, eps32)
       })
     )
   }

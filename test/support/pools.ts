@@ -36,9 +36,11 @@ export const poolOf = (given: Omit<Pool, "before" | "output">): Pool => {
       ? Math.ceil(side / stride[i]!)
       : Math.floor((side + 2 * (pad === "valid" ? 0 : pad) - kernel[i]!) / stride[i]!) + 1
   )
+  // Where windows leave pixels between them out, tfjs has padding below 0 over three axes.
+  const least = image.length === 3 ? Number.NEGATIVE_INFINITY : 0
   const before = image.map((side, i) =>
     pad === "same"
-      ? Math.floor(Math.max(0, (output[i]! - 1) * stride[i]! + kernel[i]! - side) / 2)
+      ? Math.floor(Math.max(least, (output[i]! - 1) * stride[i]! + kernel[i]! - side) / 2)
       : pad === "valid"
         ? 0
         : pad

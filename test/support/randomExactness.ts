@@ -174,7 +174,7 @@ const swapped = ({ net }: RandomCase, means: ReadonlyArray<Float32Array>): Float
   const parameters = all.reduce((sum, { size }) => sum + size, 0)
   const out = new Float64Array(parameters ** 2)
   all.forEach(({ offset, size, units }, l) => {
-    const [a, g] = [means[2 * l]!, means[2 * l + 1]!]
+    const [a, g] = [Structure.unpacked(means[2 * l]!), Structure.unpacked(means[2 * l + 1]!)]
     const rows = size / units
     for (let i = 0; i < size; i++) {
       for (let j = 0; j < size; j++) {

@@ -39,7 +39,7 @@ const stored = (fisher: Any): ReadonlyArray<Float32Array> => {
     case "blockDiagonal":
     case "kfac":
     case "kfacReduce":
-      return means
+      return means.map(Structure.unpacked)
     case "diagonal":
     case "ekfac":
     case "ekfacReduce":
@@ -49,7 +49,10 @@ const stored = (fisher: Any): ReadonlyArray<Float32Array> => {
     case "unitwise":
       return means.flatMap((mean, i) => {
         const { columns, rows } = space.blocks[i]!
-        return Array.from({ length: columns }, (_, o) => mean.slice(o * rows ** 2, (o + 1) * rows ** 2))
+        const length = (rows * (rows + 1)) / 2
+        return Array.from({ length: columns }, (_, o) =>
+          Structure.unpacked(mean.subarray(o * length, (o + 1) * length))
+        )
       })
     // Rows are any numbers: what is made of them is what counts.
     case "gram":

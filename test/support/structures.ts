@@ -84,7 +84,11 @@ export const factorsOf = (
   net: OracleNetwork,
   means: ReadonlyArray<Float32Array>
 ): ReadonlyArray<KfacFactor> =>
-  blocks(net).map((block, l) => ({ block, A: rows(means[2 * l]!), G: rows(means[2 * l + 1]!) }))
+  blocks(net).map((block, l) => ({
+    block,
+    A: rows(Structure.unpacked(means[2 * l]!)),
+    G: rows(Structure.unpacked(means[2 * l + 1]!))
+  }))
 
 const dampings = [1e-3, 0.1, 10] as const
 

@@ -7,25 +7,6 @@ export const sumOfSquares = (values: Float32Array): number => {
   return sum
 }
 
-/** The mean of the diagonal of an n x n matrix. */
-export const meanDiagonal = (matrix: Float32Array, n: number): number => {
-  let sum = 0
-  for (let i = 0; i < n; i++) sum += matrix[i * (n + 1)]!
-  return sum / n
-}
-
-/** A v for a symmetric n x n matrix A, row by row, summed in float64. */
-export const matrixVector = (matrix: Float32Array, v: Float32Array): Float32Array => {
-  const n = v.length
-  const out = new Float32Array(n)
-  for (let i = 0; i < n; i++) {
-    let sum = 0
-    for (let j = 0; j < n; j++) sum += matrix[i * n + j]! * v[j]!
-    out[i] = sum
-  }
-  return out
-}
-
 /** The product of an m x k and a k x n matrix. */
 export const product = (
   kernels: Kernels,

@@ -6,11 +6,12 @@ import { NotPositiveDefinite } from "../../Errors.ts"
 import type { Kernels } from "../../kernels/Kernels.ts"
 import * as Cholesky from "../../linalg/Cholesky.ts"
 import { product, transpose } from "./arrays.ts"
+import { lowerOf, norm1 } from "./symmetric.ts"
 
 export interface Damped {
   readonly n: number
-  /** `[n, n]`, symmetric. */
-  readonly matrix: Float32Array
+  /** The lower triangle of `[n, n]`, row by row. */
+  readonly triangle: Float32Array
   readonly damping: number
   readonly what: string
 }
@@ -23,9 +24,9 @@ export interface Damped {
  */
 export const dampedFactor = (
   kernels: Kernels,
-  { damping, matrix, n, what }: Damped
+  { damping, n, triangle, what }: Damped
 ): Result.Result<Cholesky.Cholesky, NotPositiveDefinite> =>
-  Result.flatMap(Cholesky.factor(kernels, { n, matrix: new Float64Array(matrix), damping, what }), (made) => {
+  Result.flatMap(Cholesky.factor(kernels, { n, matrix: lowerOf(triangle), damping, what }), (made) => {
     let largest = 0
     for (let i = 0; i < n; i++) largest = Math.max(largest, made.l[i * (n + 1)]! ** 2)
     const floor = roundingFloor(n, largest, damping)
@@ -92,7 +93,7 @@ export const dampedInverse = (
     const inverse = n < worthInverting ? undefined : Cholesky.inverse(factor)
     if (
       inverse !== undefined &&
-      (norm1(damped.matrix, n) + damped.damping) * norm1(inverse, n) <= safeCondition
+      (norm1(damped.triangle) + damped.damping) * columnNorm(inverse, n) <= safeCondition
     ) {
       const single = new Float32Array(inverse)
       return {
@@ -107,8 +108,8 @@ export const dampedInverse = (
     }
   })
 
-/** The largest column sum of a symmetric matrix. */
-const norm1 = (matrix: Float32Array | Float64Array, n: number): number => {
+/** The largest sum of the sizes of a column of a symmetric matrix `[n, n]`. */
+const columnNorm = (matrix: Float64Array, n: number): number => {
   let largest = 0
   for (let i = 0; i < n; i++) {
     let sum = 0

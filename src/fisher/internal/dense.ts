@@ -8,9 +8,10 @@ import { gradientRows, type Score } from "../../model/Score.ts"
 import { sumOf } from "../../tensor/Device.ts"
 import { packedGram } from "../../tensor/Gram.ts"
 import type { SolveError } from "../Structure.ts"
-import { matrixVector, meanDiagonal, merged, sumOfSquares } from "./arrays.ts"
+import { merged } from "./arrays.ts"
 import { dampedFactor, roundingFloor, singular, solveDamped } from "./damped.ts"
 import { lastOf, once } from "./lastOf.ts"
+import { diagonal, lowerOf, meanDiagonal, squaredNorm, timesVector, unpacked } from "./symmetric.ts"
 
 /** A dense block of the parameters `offset` to `offset + size`. */
 export interface DenseBlock {
@@ -18,8 +19,8 @@ export interface DenseBlock {
   readonly what: string
   readonly offset: number
   readonly size: number
-  /** `[size, size]`, symmetric. */
-  readonly matrix: Float32Array
+  /** Its lower triangle, row by row. */
+  readonly triangle: Float32Array
 }
 
 /** How many numbers of written-out gradients are on the device at once. */
@@ -46,15 +47,15 @@ export const gramOfGradients = (
 
 /** The operations on P parameters whose Fisher is these blocks, and zero between them. */
 export const blockOperations = (kernels: Kernels, parameters: number, blocks: ReadonlyArray<DenseBlock>) => {
-  const factors = blocks.map(({ matrix, size, what }) =>
-    lastOf((damping: number) => dampedFactor(kernels, { n: size, matrix, damping, what }))
+  const factors = blocks.map(({ triangle, size, what }) =>
+    lastOf((damping: number) => dampedFactor(kernels, { n: size, triangle, damping, what }))
   )
   const spectra = blocks.map((block) => once(() => eigenbasis(kernels, block)))
   const values = once(() =>
     Result.map(
       Result.all(
-        blocks.map(({ matrix, size, what }) =>
-          eigenvalues(kernels, { n: size, matrix: new Float64Array(matrix), what })
+        blocks.map(({ triangle, size, what }) =>
+          eigenvalues(kernels, { n: size, matrix: lowerOf(triangle), what })
         )
       ),
       merged
@@ -75,8 +76,8 @@ export const blockOperations = (kernels: Kernels, parameters: number, blocks: Re
   return {
     apply: (v: Float32Array) => {
       const out = new Float32Array(parameters)
-      for (const { matrix, offset, size } of blocks) {
-        out.set(matrixVector(matrix, v.subarray(offset, offset + size)), offset)
+      for (const { offset, size, triangle } of blocks) {
+        out.set(timesVector(triangle, v.subarray(offset, offset + size)), offset)
       }
       return out
     },
@@ -88,8 +89,8 @@ export const blockOperations = (kernels: Kernels, parameters: number, blocks: Re
       ),
     sample: (noise: Float32Array, damping: number) =>
       eachBlock(noise, (part, i) => Result.map(factors[i]!(damping), (factor) => backSolve(factor, part))),
-    trace: () => blocks.reduce((sum, { matrix, size }) => sum + size * meanDiagonal(matrix, size), 0),
-    frobeniusNorm: () => Math.sqrt(blocks.reduce((sum, { matrix }) => sum + sumOfSquares(matrix), 0)),
+    trace: () => blocks.reduce((sum, { size, triangle }) => sum + size * meanDiagonal(triangle), 0),
+    frobeniusNorm: () => Math.sqrt(blocks.reduce((sum, { triangle }) => sum + squaredNorm(triangle), 0)),
     spectralNorm: () => Result.map(values(), (all) => all.at(-1)!),
     logDeterminant: (damping: number): Result.Result<number, SolveError> =>
       Result.map(Result.all(factors.map((factor) => factor(damping))), (made) =>
@@ -98,14 +99,13 @@ export const blockOperations = (kernels: Kernels, parameters: number, blocks: Re
     eigenvalues: () => Result.map(values(), (all) => all.slice()),
     diagonal: () => {
       const out = new Float32Array(parameters)
-      for (const { matrix, offset, size } of blocks) {
-        for (let i = 0; i < size; i++) out[offset + i] = matrix[i * (size + 1)]!
-      }
+      for (const { offset, triangle } of blocks) out.set(diagonal(triangle), offset)
       return out
     },
     toDense: () => {
       const out = new Float32Array(parameters ** 2)
-      for (const { matrix, offset, size } of blocks) {
+      for (const { offset, size, triangle } of blocks) {
+        const matrix = unpacked(triangle)
         for (let i = 0; i < size; i++) {
           out.set(matrix.subarray(i * size, (i + 1) * size), (offset + i) * parameters + offset)
         }
@@ -124,9 +124,8 @@ interface Eigenbasis {
 
 const eigenbasis = (
   kernels: Kernels,
-  { matrix, size, what }: DenseBlock
-): Result.Result<Eigenbasis, SolveError> =>
-  decompose(kernels, { n: size, matrix: new Float64Array(matrix), what })
+  { size, triangle, what }: DenseBlock
+): Result.Result<Eigenbasis, SolveError> => decompose(kernels, { n: size, matrix: lowerOf(triangle), what })
 
 /** U (S + damping I)^exponent U^T v. */
 const powerIn = (

@@ -15,7 +15,6 @@ import { sameNumbers, sumOfSquares } from "./arrays.ts"
 import { blocksOf } from "./groupSize.ts"
 import { grouped, groupsOf } from "./groups.ts"
 import { count, type GroupSums, start, type Tally, together, type Whole } from "./jackknife.ts"
-import { unpacked } from "./symmetric.ts"
 
 /** Which examples and draws, and how many examples a group has at most. */
 export interface Task<S extends string> {
@@ -58,11 +57,7 @@ const blockGroups = Effect.fnUntraced(function* <S extends string>(
   const own = yield* sumsOf(draws)
   const anew = sameDraws(draws, others) ? undefined : yield* sumsOf(others)
   const moments = structure.moments(loaded.conditional.network.space)
-  const part = (of: typeof own, g: number) =>
-    moments.map((moment, i) => {
-      const sums = of[g * moments.length + i]!
-      return moment._tag === "Symmetric" ? unpacked(sums, moment.side) : sums
-    })
+  const part = (of: typeof own, g: number) => moments.map((_, i) => of[g * moments.length + i]!)
   return groups.map(({ from, to }, g) => ({
     examples: to - from,
     own: part(own, g),

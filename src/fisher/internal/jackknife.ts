@@ -21,6 +21,8 @@
  * *Source*: Quenouille 1956 and Tukey 1958 (jackknife); Efron and Stein 1981, Steele 1986 (its bias, and replacing).
  */
 import type { Real } from "../../kernels/Kernels.ts"
+import type { Moment } from "../Moment.ts"
+import { wholeSum } from "./symmetric.ts"
 
 /** The sums over one group of examples. */
 export interface GroupSums {
@@ -35,6 +37,8 @@ export interface GroupSums {
 export interface Whole {
   /** N */
   readonly examples: number
+  /** What m is the means of. */
+  readonly moments: ReadonlyArray<Moment>
   /** m */
   readonly means: ReadonlyArray<Float32Array>
   /** theta, for several numbers at once. */
@@ -90,7 +94,7 @@ interface Replicas {
 /** Those, and the tally of the sums that they are made of: one pass over them, as they can be millions of numbers. */
 const replicas = (
   { drawnSpread, spread, sums }: Tally,
-  { examples: all, means }: Whole,
+  { examples: all, means, moments }: Whole,
   { anew = [], examples, own }: GroupSums
 ): Replicas => {
   const made = () => means.map(({ length }) => new Float32Array(length))
@@ -112,8 +116,8 @@ const replicas = (
       away += (x - examples * m) ** 2
       apart += (y - x) ** 2
     }
-    spread[i]! += away
-    drawnSpread[i]! += apart / 2
+    spread[i]! += wholeSum(moments[i]!, away, (j) => (a[j]! - examples * mean[j]!) ** 2)
+    drawnSpread[i]! += wholeSum(moments[i]!, apart, (j) => (b[j]! - a[j]!) ** 2) / 2
   }
   return out
 }

@@ -1,37 +1,113 @@
-/** Symmetric matrices as their lower triangle, row by row, and whole. */
+/**
+ * Symmetric matrices as their lower triangle, row by row: half the numbers, and each is there once.
+ */
 import type { Real } from "../../kernels/Kernels.ts"
+import { packedLength } from "../../kernels/packed.ts"
+import { type Moment, Symmetric } from "../Moment.ts"
+import { sumOfSquares } from "./arrays.ts"
 
-/** The whole matrix `[side, side]` of a lower triangle whose numbers are divided on the way, in float32, and whether all are finite. */
-export const unpackedMean = (
-  triangle: Real,
-  side: number,
-  divisor: number
-): { readonly mean: Float32Array; readonly finite: boolean } => {
-  const mean = new Float32Array(side * side)
-  let nothing = 0
-  let at = 0
-  for (let i = 0; i < side; i++) {
-    for (let j = 0; j <= i; j++) {
-      const value = Math.fround(triangle[at++]! / divisor)
-      mean[i * side + j] = value
-      mean[j * side + i] = value
-      // 0 for a number, else NaN.
-      nothing += value - value
-    }
-  }
-  return { mean, finite: nothing === 0 }
-}
+/** Where (i, i) is. */
+const diagonalOf = (i: number): number => packedLength(i) + i
 
-/** The whole matrix `[side, side]` of a lower triangle. */
-export const unpacked = (triangle: Real, side: number): Float64Array => {
-  const out = new Float64Array(side * side)
+/** How many rows it has. */
+export const sideOf = (triangle: Real): number => Math.round((Math.sqrt(8 * triangle.length + 1) - 1) / 2)
+
+/** The whole matrix `[n, n]` of a lower triangle of n (n + 1) / 2 numbers, row by row: of what a Fisher keeps of a symmetric moment. */
+export const unpacked = (triangle: Float32Array): Float32Array => {
+  const n = sideOf(triangle)
+  const out = new Float32Array(n * n)
   let at = 0
-  for (let i = 0; i < side; i++) {
+  for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
       const value = triangle[at++]!
-      out[i * side + j] = value
-      out[j * side + i] = value
+      out[i * n + j] = value
+      out[j * n + i] = value
     }
   }
   return out
 }
+
+/** The matrix `[n, n]` in float64 with 0 above the diagonal, for kernels that read the lower triangle. */
+export const lowerOf = (triangle: Float32Array): Float64Array => {
+  const n = sideOf(triangle)
+  const out = new Float64Array(n * n)
+  for (let i = 0; i < n; i++) out.set(triangle.subarray(packedLength(i), packedLength(i + 1)), i * n)
+  return out
+}
+
+/** The rows and columns `from` to `from + size` of the matrix, as a triangle. */
+export const partOf = (triangle: Float32Array, from: number, size: number): Float32Array => {
+  const out = new Float32Array(packedLength(size))
+  for (let i = 0; i < size; i++) {
+    const at = packedLength(from + i) + from
+    out.set(triangle.subarray(at, at + i + 1), packedLength(i))
+  }
+  return out
+}
+
+export const diagonal = (triangle: Float32Array): Float32Array =>
+  Float32Array.from({ length: sideOf(triangle) }, (_, i) => triangle[diagonalOf(i)]!)
+
+/** The mean of the diagonal. */
+export const meanDiagonal = (triangle: Float32Array): number => {
+  const n = sideOf(triangle)
+  let sum = 0
+  for (let i = 0; i < n; i++) sum += triangle[diagonalOf(i)]!
+  return sum / n
+}
+
+/** A v, summed in float64. */
+export const timesVector = (triangle: Float32Array, v: Float32Array): Float32Array => {
+  const n = v.length
+  const sums = new Float64Array(n)
+  let at = 0
+  for (let i = 0; i < n; i++) {
+    const x = v[i]!
+    let sum = 0
+    for (let j = 0; j < i; j++) {
+      const value = triangle[at++]!
+      sum += value * v[j]!
+      sums[j]! += value * x
+    }
+    sums[i] = sum + triangle[at++]! * x
+  }
+  return new Float32Array(sums)
+}
+
+/** The largest sum of the sizes of a column. */
+export const norm1 = (triangle: Float32Array): number => {
+  const n = sideOf(triangle)
+  const sums = new Float64Array(n)
+  let at = 0
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) {
+      const size = Math.abs(triangle[at++]!)
+      sums[i]! += size
+      sums[j]! += size
+    }
+    sums[i]! += Math.abs(triangle[at++]!)
+  }
+  return sums.reduce((most, sum) => Math.max(most, sum), 0)
+}
+
+/**
+ * The sum of a term over a moment, from `sum`, that over its numbers: of a symmetric matrix, whose numbers are the lower triangle, over the
+ * whole matrix. `term` is the one at a place.
+ */
+export const wholeSum = (moment: Moment, sum: number, term: (at: number) => number): number => {
+  if (moment._tag !== "Symmetric") return sum
+  let onDiagonal = 0
+  for (let k = 0; k < moment.count; k++) {
+    const first = k * packedLength(moment.side)
+    for (let i = 0; i < moment.side; i++) onDiagonal += term(first + diagonalOf(i))
+  }
+  return 2 * sum - onDiagonal
+}
+
+/** The squared Frobenius norm of a symmetric matrix. */
+export const squaredNorm = (triangle: Float32Array): number =>
+  wholeSum(
+    Symmetric({ side: sideOf(triangle), count: 1 }),
+    sumOfSquares(triangle),
+    (at) => triangle[at]! ** 2
+  )

@@ -8,7 +8,7 @@ export interface Fisher<S extends string, Op extends Operation> {
   readonly structure: Structure<Op>
   /** How many examples it is the mean of (a weight, for a moving average). */
   readonly examples: number
-  /** The mean moments of the structure. Never written to. */
+  /** The mean moments of the structure; of a symmetric matrix the lower triangle, row by row (`Structure.unpacked`). Never written to. */
   readonly means: ReadonlyArray<Float32Array>
   /** The arithmetic that the operations use. */
   readonly kernels: Kernels

@@ -35,7 +35,7 @@ const [tileRows, tileBytes] = [5, 32]
 const leastBlock = 4096
 
 /** Whole tiles of either precision in both directions. */
-const squareUnit = 48
+const squareUnit = 40
 
 export const multiply = (crew: Crew, p: Product): void => {
   const { k, m, n, part, size } = p

@@ -1,7 +1,8 @@
 /**
  * The checks every kernel makes before it trusts its operands: wrong sizes would be silent zeros or NaN.
  */
-import type { Real } from "../Kernels.ts"
+import type { Real, Syrk } from "../Kernels.ts"
+import { packedLength } from "../packed.ts"
 
 /** Throws unless every size is a non-negative integer: the caller broke an invariant. */
 export const requireSizes = (operation: string, sizes: Readonly<Record<string, number>>): void => {
@@ -28,4 +29,13 @@ export const requireLength = (operation: string, name: string, array: Real, leng
       `${operation}: ${name} has ${array.length} numbers, ${length} are due. Check its shape.`
     )
   }
+}
+
+/** Throws unless the arrays of `syrk` hold what they must: the caller broke an invariant. How many numbers `out` takes. */
+export const requireSyrk = ({ a, n, out, rows, storage }: Syrk): number => {
+  requireSizes("syrk", { rows, n })
+  requireLength("syrk", "a", a, rows * n)
+  const length = storage === "packed" ? packedLength(n) : n * n
+  requireLength("syrk", "out", out, length)
+  return length
 }

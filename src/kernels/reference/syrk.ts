@@ -3,18 +3,15 @@
  * computed.
  */
 import type { Syrk } from "../Kernels.ts"
-import { packedLength, packLower } from "../packed.ts"
+import { packLower } from "../packed.ts"
 import { depth, mirrorLower, multiplyPanels, pack, panelCount, storeTile, width } from "./panels.ts"
-import { requireLength, requireSizes } from "./require.ts"
+import { requireSyrk } from "./require.ts"
 
 /** out = a^T a, see `Kernels.syrk`. */
 export const syrk = (p: Syrk): void => {
   const { rows, n, a, out } = p
+  const length = requireSyrk(p)
   const packed = p.storage === "packed"
-  const length = packed ? packedLength(n) : n * n
-  requireSizes("syrk", { rows, n })
-  requireLength("syrk", "a", a, rows * n)
-  requireLength("syrk", "out", out, length)
   const sums = out instanceof Float64Array && !packed ? out : new Float64Array(n * n)
   if (rows === 0) sums.fill(0, 0, n * n)
   const panels = new Float64Array(width * Math.min(depth, rows) * panelCount(n))

@@ -1,7 +1,15 @@
 /** Examples in memory, and the source that walks over them. */
 import { Effect, Schema, Stream } from "effect"
 import { type DataFailure, type InvalidArgument, type NonFinite, ShapeMismatch } from "../../Errors.ts"
-import { type Batch, type Labels, labelTable, type Matrix, type Table, table, tableView } from "../../model/Batch.ts"
+import {
+  type Batch,
+  type Labels,
+  labelTable,
+  type Matrix,
+  type Table,
+  table,
+  tableView
+} from "../../model/Batch.ts"
 import { decode, decodeOrThrow, NonNegativeInt, PositiveInt, Seed } from "../../Options.ts"
 import { permutation } from "../../random/Distributions.ts"
 import { fold, make as makeKey } from "../../random/Key.ts"

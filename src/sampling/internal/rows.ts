@@ -104,13 +104,7 @@ export const stacked = (batches: ReadonlyArray<Batch>, x: Float32Array): Batch =
 export const concatenate = (
   batches: ReadonlyArray<Batch>,
   xOf: (parts: ReadonlyArray<Float32Array>) => Float32Array
-): Batch =>
-  batches.length === 1
-    ? batches[0]!
-    : stacked(
-        batches,
-        xOf(batches.map((batch) => batch.x))
-      )
+): Batch => (batches.length === 1 ? batches[0]! : stacked(batches, xOf(batches.map((batch) => batch.x))))
 
 /** Examples `from` to `to` (exclusive) of a batch, without a copy. */
 export const slice = (batch: Batch, from: number, to: number): Batch => ({

@@ -6,7 +6,7 @@
  * width, and XNNPACK, which does not, writes beyond the output; with "valid" and "same" it is right, and faster than what is here.
  *
  * *Math*: the cotangent of a maximum goes to the first of the largest numbers of its window, over three axes to the last, as on tfjs's
- * plain backend; of NaN to one that is NaN.
+ * plain backend; of NaN to one that is NaN. A window of -Infinity alone has one too, which the plain backend drops over two axes.
  */
 import * as tf from "@tensorflow/tfjs"
 import type { WindowKernels } from "../../kernels/windows.ts"
