@@ -379,11 +379,12 @@ const meanOf = (
   sum: Real,
   weight: number
 ): { readonly mean: Float32Array; readonly finite: boolean } => {
-  const divisor = moment._tag === "Rows" ? Math.sqrt(weight) : weight
+  // A product takes a fifth of the time of a quotient, and in float64 is as near for a float32.
+  const share = 1 / (moment._tag === "Rows" ? Math.sqrt(weight) : weight)
   const mean = new Float32Array(sum.length)
   let nothing = 0
   for (let i = 0; i < sum.length; i++) {
-    const value = Math.fround(sum[i]! / divisor)
+    const value = Math.fround(sum[i]! * share)
     mean[i] = value
     // 0 for a number, else NaN.
     nothing += value - value

@@ -11,21 +11,22 @@ export interface Room {
 }
 
 export const makeRoom = (): Room => {
+  /** From the shortest to the longest. */
   const free: Array<Float32Array> = []
-  let largest = 0
   return {
     take: (numbers) => {
-      const fits = free.findLastIndex((array) => array.length >= numbers)
-      if (fits >= 0) return free.splice(fits, 1)[0]!
-      largest = Math.max(largest, numbers)
-      return new Float32Array(largest)
+      const fits = free.findIndex((array) => array.length >= numbers)
+      return fits < 0 ? new Float32Array(numbers) : free.splice(fits, 1)[0]!
     },
     give: (array) => {
-      // One that another has outgrown would never be taken again.
-      if (array.length === largest) free.push(array)
+      free.push(array)
+      free.sort((one, other) => one.length - other.length)
     }
   }
 }
+
+/** 16 MiB of x, up to which there is room for all of a block at once: pages that nobody writes to cost nothing. */
+const atOnce = 2 ** 22
 
 export interface Cutter {
   /** The blocks that are full with this batch. */
@@ -49,19 +50,29 @@ export const cutter = ({ brief = false, room, size }: Options): Cutter => {
   /** The array that its x is copied to. */
   let copy: Float32Array | undefined
 
+  const take = (numbers: number): Float32Array => room?.take(numbers) ?? new Float32Array(numbers)
+
   const place = (numbers: number): Float32Array => {
-    copy = room === undefined ? new Float32Array(numbers) : room.take(numbers)
+    copy = take(numbers)
     return copy.subarray(0, numbers)
   }
 
-  /** Copies the x of a part behind the others, to an array that grows with them: a block may be far larger than what there is. */
-  const copied = (part: Batch): Batch => {
+  /**
+   * Copies the x of a part behind the others, to an array that grows with them: a block may be far larger than what there is. What is left of a
+   * batch after a full block goes to a short one, since with the next batch the array of that block should be free again.
+   */
+  const copied = (part: Batch, left: Batch | undefined): Batch => {
+    const whole = size * part.features
     const from = examples * part.features
     const due = from + part.x.length
     const filled = copy
     if (filled === undefined || filled.length < due) {
-      const whole = place(from === 0 ? due : Math.min(size * part.features, 2 * due))
-      if (filled !== undefined) whole.set(filled.subarray(0, from))
+      const least = left === undefined ? Math.max(from === 0 ? due : 2 * due, atOnce) : left.x.length
+      copy = take(Math.min(whole, least))
+      if (filled !== undefined) {
+        copy.set(filled.subarray(0, from))
+        room?.give(filled)
+      }
     }
     copy!.set(part.x, from)
     return { ...part, x: copy!.subarray(from, due) }
@@ -84,7 +95,9 @@ export const cutter = ({ brief = false, room, size }: Options): Cutter => {
       for (let from = 0; from < batch.examples; ) {
         const to = Math.min(batch.examples, from + size - examples)
         const part = slice(batch, from, to)
-        parts.push(brief ? copied(part) : part)
+        parts.push(
+          brief ? copied(part, blocks.length > 0 && to === batch.examples ? batch : undefined) : part
+        )
         examples += to - from
         from = to
         if (examples === size) blocks.push(close())
