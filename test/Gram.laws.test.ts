@@ -79,6 +79,34 @@ for (const [name, device] of Object.entries(devices)) {
       expect(controls).toBeGreaterThan(20)
     })
 
+    it("of rows in parts is the sum of the parts, to the bit, for any number at once; control: without the last part", async () => {
+      const [rows, n] = [23, 5]
+      const x = Float32Array.from(generator(18).normals(rows * n))
+      const gram = (from: number, to: number, atOnce?: number) =>
+        runWith(device)(
+          Effect.scoped(
+            Device.use((service) =>
+              service
+                .compute("gram", (keep) => [
+                  keep(packedGram(tf.tensor2d(x.subarray(from * n, to * n), [to - from, n]), atOnce))
+                ])
+                .pipe(Effect.flatMap((tensors) => service.read("gram", tensors)))
+            )
+          )
+        ).then(([triangle]) => triangle!)
+      for (const atOnce of [1, 4, 22, 23, 100]) {
+        let due = new Float32Array(packedLength(n))
+        let short = due
+        for (let from = 0; from < rows; from += atOnce) {
+          const part = await gram(from, Math.min(rows, from + atOnce))
+          short = due
+          due = part.map((value, i) => due[i]! + value)
+        }
+        expect(await gram(0, rows, atOnce)).toEqual(due)
+        expect(await gram(0, rows, atOnce)).not.toEqual(short)
+      }
+    })
+
     it("leaves no tensor behind", async () => {
       await runWith(device)(
         Effect.scoped(

@@ -10,8 +10,7 @@
  */
 import * as tf from "@tensorflow/tfjs"
 import { Data } from "effect"
-import { sumOf } from "../tensor/Device.ts"
-import { packedGram } from "../tensor/Gram.ts"
+import { byParts, packedGram } from "../tensor/Gram.ts"
 import { augmentedInput, type OuterScore, stackedCotangent } from "./Score.ts"
 
 /** What K-FAC makes of shared positions. */
@@ -22,23 +21,15 @@ export const Sharing = Data.taggedEnum<Sharing>()
 /** How many rows a product sums over at once where positions make them many: a float32 sum of more loses digits. */
 const rowsAtOnce = 2 ** 12
 
-/** The sum of `product` over parts of the rows of x. */
-const byParts = <T extends tf.Tensor>(x: tf.Tensor2D, product: (rows: tf.Tensor2D, from: number) => T): T => {
-  const [rows, width] = x.shape
-  if (rows <= rowsAtOnce) return product(x, 0)
-  return sumOf(Math.ceil(rows / rowsAtOnce), (i) => {
-    const from = i * rowsAtOnce
-    return product(tf.slice(x, [from, 0], [Math.min(rowsAtOnce, rows - from), width]), from)
-  })
-}
-
 /** `sum abar abar^T` over all rows. The 1 of the bias gives one row more, of sums: a copy of the inputs with it would cost more than it. */
 const augmentedMoment = ({ block, input }: OuterScore): tf.Tensor1D => {
-  if (!block.bias) return byParts(input, packedGram)
+  if (!block.bias) return packedGram(input, rowsAtOnce)
   const count = tf.fill([1], input.shape[0]) as tf.Tensor1D
   if (block.rows === 1) return count
-  const sums = byParts(input, (rows) => tf.matMul(tf.ones([1, rows.shape[0]]) as tf.Tensor2D, rows))
-  return tf.concat1d([byParts(input, packedGram), sums.reshape<tf.Tensor1D>([-1]), count])
+  const sums = byParts(input, rowsAtOnce, (rows) =>
+    tf.matMul(tf.ones([1, rows.shape[0]]) as tf.Tensor2D, rows)
+  )
+  return tf.concat1d([packedGram(input, rowsAtOnce), sums.reshape<tf.Tensor1D>([-1]), count])
 }
 
 /** Of each position, its part of the mean over the positions of its example that count: `[N T, 1]`, 0 where it is masked. */
@@ -52,7 +43,7 @@ export const inputMoment = (score: OuterScore, sharing: Sharing = Sharing.Expand
   if (sharing._tag === "Reduce") return packedGram(meanInput(score))
   if (mask === undefined) return tf.div(augmentedMoment(score), positions)
   const roots = tf.sqrt(shares(mask))
-  return byParts(input, (rows, from) =>
+  return byParts(input, rowsAtOnce, (rows, from) =>
     packedGram(
       tf.mul(augmentedInput({ ...score, input: rows }), tf.slice(roots, [from, 0], [rows.shape[0], 1]))
     )
@@ -73,5 +64,5 @@ export const cotangentMoment = (score: OuterScore, sharing: Sharing = Sharing.Ex
   if (score.positions === 1) return packedGram(g)
   return sharing._tag === "Reduce"
     ? packedGram(tf.sum(g.reshape([-1, score.positions, score.block.columns]), 1))
-    : byParts(g, packedGram)
+    : packedGram(g, rowsAtOnce)
 }

@@ -1,7 +1,8 @@
 /** The kernel of `packedGram` on the wasm heap, by whoever can compute the lower triangle of x^T x there. */
 import type * as tf from "@tensorflow/tfjs"
 import { packedLength, packLower } from "../../kernels/packed.ts"
-import { type Heap, outputOn } from "./heap.ts"
+import type { Heap } from "./heap.ts"
+import { onHeap } from "./scratch.ts"
 
 /** Its name in tfjs's registry: none of tfjs's own. */
 export const packedGramKernel = "natgrad.PackedGram"
@@ -11,24 +12,31 @@ export type LowerGram = (n: number, k: number, x: Float32Array, out: Float32Arra
 
 export const packedGramBy =
   (lowerGram: LowerGram): tf.KernelFunc =>
-  ({ backend, inputs }) => {
-    const heap = backend as unknown as Heap
+  ({ attrs, backend, inputs }) => {
     const x = inputs["x"]!
     const [k, n] = x.shape as [number, number]
-    const out = outputOn(heap, [packedLength(n)], "float32")
-    if (n === 0) return out
-    if (k === 0) {
-      heap.typedArrayFromHeap(out).fill(0)
-      return out
-    }
-    const square = outputOn(heap, [n, n], "float32")
-    const [from, whole, to] = [x, square, out].map((tensor) => heap.typedArrayFromHeap(tensor)) as [
-      Float32Array,
-      Float32Array,
-      Float32Array
-    ]
-    lowerGram(n, k, from, whole)
-    packLower(n, new Float32Array(whole.buffer), whole.byteOffset / 4, to.byteOffset / 4)
-    heap.disposeData(square.dataId)
-    return out
+    const { rowsAtOnce } = attrs as unknown as { readonly rowsAtOnce: number }
+    const length = packedLength(n)
+    const out = { shape: [length], dtype: "float32" } as const
+    return onHeap(backend as unknown as Heap, [out], [n * n], ({ outputs, scratch, view }) => {
+      const square = scratch[0]!
+      const sum = new Float32Array(square.buffer, outputs[0], length)
+      if (k === 0 || n === 0) {
+        sum.fill(0)
+        return
+      }
+      const rows = view(x)
+      for (let first = 0; first < k; first += rowsAtOnce) {
+        const part = rows.subarray(first * n, Math.min(k, first + rowsAtOnce) * n)
+        lowerGram(n, part.length / n, part, square)
+        if (first > 0) addLower(n, square, sum)
+        else packLower(n, new Float32Array(square.buffer), square.byteOffset / 4, sum.byteOffset / 4)
+      }
+    })[0]!
   }
+
+/** The lower triangle of an n x n matrix added to one, row by row. */
+const addLower = (n: number, square: Float32Array, sum: Float32Array): void => {
+  let at = 0
+  for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) sum[at++]! += square[i * n + j]!
+}
