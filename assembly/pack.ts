@@ -32,8 +32,11 @@ function packFive(d: i32, from: usize, step: usize, to: usize): void {
     to += 80
   }
   for (const end = <usize>d * 4; p < end; p += 4) {
-    for (let row = from + p; row <= fifth + p; row += step) {
+    // Counted, since a step may be negative.
+    let row = from + p
+    for (let i = 0; i < tileRows; i++) {
       store<f32>(to, load<f32>(row))
+      row += step
       to += 4
     }
   }

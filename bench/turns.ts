@@ -36,11 +36,18 @@ export interface Series {
 export const median = (values: ReadonlyArray<number>): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 
-/** The time of one thing, as the mean of some runs that follow one another. */
-export const timed = <E, R>(label: Label, run: Effect.Effect<unknown, E, R>, runs = 1) =>
+/** So many ms a turn takes at least: what a run leaves to the garbage collector, and finds cold, is then mostly its own. */
+const leastTime = 30
+
+/** The time of one thing, as the mean of the runs of a turn, which follow one another: at least so many. */
+export const timed = <E, R>(label: Label, run: Effect.Effect<unknown, E, R>, leastRuns = 1) =>
   Effect.gen(function* () {
     const start = performance.now()
-    for (let i = 0; i < runs; i++) yield* run
+    let runs = 0
+    do {
+      yield* run
+      runs++
+    } while (runs < leastRuns || performance.now() - start < leastTime)
     return [{ ...label, ms: ((label.scaled ?? 1) * (performance.now() - start)) / runs }]
   })
 

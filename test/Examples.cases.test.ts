@@ -7,9 +7,20 @@ import { program as density } from "../examples/density.ts"
 import { program as fineTuning } from "../examples/fine-tuning.ts"
 import { program as heteroscedastic } from "../examples/heteroscedastic.ts"
 import { program as mixtureDensity } from "../examples/mixture-density.ts"
+import { relativeDistance } from "../examples/mnist/draws.ts"
 import { program as ownFunction, times, truth } from "../examples/own-function.ts"
 import { program as ownPipeline } from "../examples/own-pipeline.ts"
 import { program as ownSampler } from "../examples/own-sampler.ts"
+import {
+  Conditional,
+  DataSource,
+  Device,
+  Fisher,
+  Likelihood,
+  Network,
+  Sampler,
+  Structure
+} from "../src/index.ts"
 import { congruence, diagonal, identity, scale, solveMatrix } from "./oracle/linear.ts"
 
 /** The largest relative difference of two lists. */
@@ -28,6 +39,40 @@ describe("examples/characters.ts", () => {
     expect(known(sample)).toBeGreaterThan(0.7)
     expect(known([...sample].toReversed().join(""))).toBeLessThan(0.7)
   })
+})
+
+describe("examples/mnist/draws.ts", () => {
+  const { dense, diagonal, kfac } = Structure
+  for (const structure of [dense, diagonal, kfac]) {
+    it(`the distance of two Fishers from their moments is that of the matrices, to 1e-5; control: off-diagonals once [${structure.name}]`, async () => {
+      const net = Conditional.make(
+        Network.sequential(2, [Network.dense(3), Network.tanh, Network.dense(4)]),
+        Likelihood.categorical
+      )
+      const x = Array.from({ length: 7 }, (_, n) => [Math.sin(n), Math.cos(2 * n)])
+      const params = Conditional.init(net, { seed: 1 })
+      const estimate = (sampler: typeof Sampler.exact | ReturnType<typeof Sampler.monteCarlo>) =>
+        Effect.runPromise(
+          Fisher.estimate(net, params, structure).pipe(
+            Effect.provide([DataSource.fromArrays({ x }), sampler, Device.cpu])
+          )
+        )
+      const [exact, sampled] = [
+        await estimate(Sampler.exact),
+        await estimate(Sampler.monteCarlo({ draws: 5, seed: 0 }))
+      ]
+      const [due, other] = [Fisher.toDense(exact), Fisher.toDense(sampled)]
+      const norm = (values: Iterable<number>): number => Math.hypot(...values)
+      const apart = due.map((value, i) => other[i]! - value)
+      expect(difference([relativeDistance(sampled, exact)], [norm(apart) / norm(due)])).toBeLessThan(1e-5)
+      const lower = (matrix: Float32Array) =>
+        matrix.filter((_, at) => at % net.network.space.size <= Math.floor(at / net.network.space.size))
+      const once = norm(lower(apart)) / norm(lower(due))
+      if (structure !== diagonal) {
+        expect(difference([once], [norm(apart) / norm(due)])).toBeGreaterThan(1e-5)
+      }
+    })
+  }
 })
 
 describe("examples/density.ts", () => {

@@ -69,7 +69,7 @@ describe("bytes that are no snapshot", () => {
   it("control: the header that the cases change is one", async () => {
     expect((await Effect.runPromise(Snapshot.decode(framed({}), "here"))).sums).toEqual([new Float64Array(1)])
   })
-  const versions = [0, version + 1, 2 ** 32 - 1].map((found) =>
+  const versions = [0, version - 1, version + 1, 2 ** 32 - 1].map((found) =>
     corrupt(
       `format version ${found}`,
       sealed({ header: header({}), payload: new Uint8Array(8), version: found }),
@@ -187,6 +187,8 @@ describe("a snapshot that is not of this structure or network", () => {
       space
     )
   const ofRows = Result.getOrThrow(Snapshot.of(rows))
+  const whole = space.blocks.flatMap(({ columns, rows }) => [rows ** 2, columns ** 2])
+  const wholeUnits = space.blocks.map(({ columns, rows }) => columns * rows ** 2)
   const gram = (changes: Partial<Snapshot.Snapshot>) => () =>
     Snapshot.toAccumulator({ ...ofRows, ...changes }, Structure.gram, space)
   it("control: those that are", () => {
@@ -220,6 +222,20 @@ describe("a snapshot that is not of this structure or network", () => {
     mismatch("a sum too few", to({ sums: others }), "sums"),
     mismatch("a sum too many", to({ sums: [...snapshot.sums, longer] }), "sums"),
     mismatch("a number too many in a sum", to({ sums: [longer, ...others] }), "sums"),
+    mismatch("whole matrices", to({ sums: whole.map((size) => new Float64Array(size)) }), "sums"),
+    mismatch(
+      "whole matrices of units",
+      () =>
+        Snapshot.toAccumulator(
+          {
+            ...{ origin: { ...origin, structure: "unitwise" }, weight: 42, rests: [], constants: [] },
+            sums: wholeUnits.map((size) => new Float64Array(size))
+          },
+          Structure.unitwise,
+          space
+        ),
+      "sums"
+    ),
     mismatch("a rest too few", to({ rests: snapshot.rests.slice(1) }), "rests"),
     mismatch(
       "an empty rest of a sum",

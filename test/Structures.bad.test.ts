@@ -1,6 +1,7 @@
 /** Bad input, structures: Fishers that do not belong together, what is no structure, and structures where they cannot be used. */
+import * as tf from "@tensorflow/tfjs"
 import { Effect, type Layer, Stream } from "effect"
-import { afterAll, beforeAll, describe, expect } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
   Accumulator,
   Conditional,
@@ -229,6 +230,66 @@ describe("structures", () => {
   fails(refused("Training.run", train, two))
   fails(refused("Fisher.accumulate", accumulate, two))
   throws(refused("Accumulator.empty", empty, two))
+})
+
+describe("matrices that are too large", () => {
+  /** One unit of so many inputs: a parameter more than inputs. */
+  const empty = (structure: Structure.Structure<never>, inputs: number) =>
+    Accumulator.empty(structure, Network.sequential(inputs, [Network.dense(1)]).space)
+  const { dense, kfac, unitwise } = Structure
+  it("control: triangles of 2^26 numbers or just under are not", () => {
+    for (const structure of [dense, kfac, unitwise]) expect(empty(structure, 11_583).sums).toEqual([])
+  })
+  throws(
+    [dense, kfac, unitwise].map(
+      (structure): Case => [
+        `Accumulator.empty of ${structure.name}: one row more`,
+        () => empty(structure, 11_584),
+        "InvalidArgument",
+        `The ${structure.name} Fisher of 11585 parameters`,
+        "over the 67108864"
+      ]
+    )
+  )
+})
+
+describe("a triangle that is none", () => {
+  throws(
+    [2, 4, 5, 9, 12].map(
+      (numbers): Case => [
+        `Structure.unpacked of ${numbers} numbers`,
+        () => Structure.unpacked(new Float32Array(numbers)),
+        "InvalidArgument",
+        `triangle is ${numbers} numbers`,
+        "one matrix"
+      ]
+    )
+  )
+  it("control: of n = 0 to 300 rows it gives [n, n]", () => {
+    for (let n = 0; n <= 300; n++) {
+      expect(Structure.unpacked(new Float32Array((n * (n + 1)) / 2)).length).toBe(n * n)
+    }
+  })
+})
+
+describe("structures of one's own whose reduce and moments disagree", () => {
+  const { dense } = Structure
+  const own = (reduce: (typeof dense)["reduce"]) =>
+    given()(Fisher.estimate(small, params, { ...dense, name: "own", reduce }))
+  const size = space.size
+  fails([
+    [
+      "a whole matrix for a symmetric moment",
+      () => own(() => [tf.zeros([size, size])]),
+      "InvalidArgument",
+      `reduces a block to ${size * size} numbers`,
+      "the lower triangle"
+    ],
+    ["no tensor", () => own(() => []), "InvalidArgument", "one tensor for each moment"]
+  ])
+  it("control: with a triangle it is a Fisher", async () => {
+    expect((await Effect.runPromise(own(dense.reduce))).means[0]!.length).toBe((size * (size + 1)) / 2)
+  })
 })
 
 describe("rows that are too many", () => {

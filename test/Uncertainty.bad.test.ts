@@ -139,7 +139,7 @@ describe("too little data", () => {
     (count: number, options: object = {}) =>
     () =>
       errors(options, { source: DataSource.fromArrays({ x: rows(count) }) })
-  const wideSource = DataSource.fromArrays({ x: rows(900, 80) })
+  const wideSource = DataSource.fromArrays({ x: rows(1800, 80) })
   const density = Conditional.make(Network.sequential(0, [Network.dense(2)]), Likelihood.categorical)
   fails([
     ["none", of(0), "EmptyData", "at least one"],
@@ -173,11 +173,11 @@ describe("too little data", () => {
       "groups whose sums are too many numbers",
       () =>
         given({ source: wideSource, sampler: Sampler.exact })(
-          Fisher.estimateWithErrors(wide, wideParams, Structure.kfac, { groupSize: 1, blockSize: 900 })
+          Fisher.estimateWithErrors(wide, wideParams, Structure.kfac, { groupSize: 1, blockSize: 1800 })
         ),
       "InvalidArgument",
       "groupSize is 1",
-      "900 groups",
+      "1800 groups",
       "over the 16777216",
       "larger groupSize"
     ]

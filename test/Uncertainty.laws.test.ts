@@ -205,6 +205,19 @@ describe("the errors of the moments", () => {
     expect(ratio(Math.abs(errors.frobeniusNorm.draws.standardError - draws), unit)).toBeGreaterThan(10)
     expect(fisher.means).toEqual(all.means)
   })
+  for (const name of ["unitwise", "blockDiagonal"] as const) {
+    it(`${name}: their squared norms sum to that of the Fisher, ratio <= 10; control: off-diagonals once`, async () => {
+      const of = estimates(problems["a categorical of 4 classes"]!, samplers["monteCarlo"]!)
+      const { errors, fisher } = await of.withErrors(Structure[name])
+      const due = Fisher.frobeniusNorm(fisher) ** 2
+      const squares = (values: Iterable<number>): number => sum(Array.from(values, (value) => value ** 2))
+      const away = (found: number): number =>
+        ratio(Math.abs(found - due), errors.moments.length * eps32 * due)
+      expect(errors.moments.length).toBeGreaterThan(1)
+      expect(away(squares(errors.moments.map(({ norm }) => norm)))).toBeLessThanOrEqual(10)
+      expect(away(sum(fisher.means.map(squares)))).toBeGreaterThan(10)
+    })
+  }
 })
 
 describe("the estimate", () => {

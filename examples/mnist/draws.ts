@@ -4,6 +4,7 @@ import {
   type Conditional,
   DataSource,
   Fisher,
+  type ParamSpace,
   type Params,
   Sampler,
   type Structure
@@ -71,9 +72,11 @@ export const errorCurve = Effect.fnUntraced(function* (options: ErrorOptions) {
   return curve
 })
 
-type Moments = Pick<Fisher.Fisher<string, "apply">, "means" | "structure">
+interface Moments extends Pick<Fisher.Fisher<string, "apply">, "means" | "structure"> {
+  readonly space: ParamSpace.Layout
+}
 
-/** |F - E|_F / |E|_F from the moments: the diagonal itself, or for K-FAC <A (x) G, B (x) H> = <A, B> <G, H>. */
+/** |F - E|_F / |E|_F from the moments: the numbers of F itself, or for K-FAC <A (x) G, B (x) H> = <A, B> <G, H>. */
 export const relativeDistance = (fisher: Moments, exact: Moments): number => {
   const cross = inner(fisher, exact)
   const norm = inner(exact, exact)
@@ -81,9 +84,11 @@ export const relativeDistance = (fisher: Moments, exact: Moments): number => {
 }
 
 const inner = (self: Moments, that: Moments): number => {
-  const kfac = self.structure.name === "kfac"
-  const products = self.means.map((mean, i) => (kfac ? symmetricDot : dot)(mean, that.means[i]!))
-  if (!kfac) return products.reduce((sum, value) => sum + value, 0)
+  const products = self.structure.moments(self.space).map((moment, i) => {
+    const [mean, other] = [self.means[i]!, that.means[i]!]
+    return moment._tag === "Symmetric" ? symmetricDot(mean, other) : dot(mean, other)
+  })
+  if (self.structure.name !== "kfac") return products.reduce((sum, value) => sum + value, 0)
   let sum = 0
   for (let i = 0; i < products.length; i += 2) sum += products[i]! * products[i + 1]!
   return sum

@@ -17,7 +17,7 @@ import {
   type TensorFailure
 } from "../Errors.ts"
 import type { Kernels, Real } from "../kernels/Kernels.ts"
-import type { ParamSpace } from "../model/ParamSpace.ts"
+import type { Layout, ParamSpace } from "../model/ParamSpace.ts"
 import type { Scores } from "../model/Score.ts"
 import { attempt, Decay, decode, firstNonFinite, shown } from "../Options.ts"
 import { Device } from "../tensor/Device.ts"
@@ -48,7 +48,7 @@ export interface Accumulator<S extends string, Op extends Operation> {
   readonly origin: Origin | undefined
 }
 
-/** 1 GiB of sums, with their rests; a block of them is on the device beside it, where some GiB is the end. Matrices count as whole. */
+/** 1 GiB of sums, with their rests; a block of them is on the device beside it, matrices whole, where some GiB is the end. */
 const mostNumbers = 2 ** 26
 
 const tooMany = (structure: string, space: string, numbers: number): InvalidArgument =>
@@ -116,6 +116,7 @@ export const reduce = Effect.fnUntraced(function* <S extends string, Op extends 
       return copyNumbers(tensor, values, 0) ? values : keep(tensor)
     })
   )
+  yield* Effect.fromResult(requireSizes(structure, scores.space, parts))
   const distant = parts.filter((part): part is tf.Tensor => !(part instanceof Float32Array))
   const read = distant.length === 0 ? [] : yield* device.read(stage, distant)
   return {
@@ -143,6 +144,26 @@ const requireFewRows = <S extends string>(
           argument: "structure",
           value: structure.name,
           message: `The rows of the ${structure.name} Fisher for ${examples} examples with ${columns} columns each are ${numbers} numbers, over the ${mostNumbers} that are allowed. Give fewer draws, a smaller blockSize or Structure.kfac.`
+        })
+      )
+}
+
+/** That a structure's `reduce` gives what its `moments` announce: of a symmetric matrix the lower triangle, and not the whole. */
+const requireSizes = (
+  structure: Structure<never>,
+  space: Layout,
+  parts: ReadonlyArray<tf.Tensor | Float32Array>
+): Result.Result<void, InvalidArgument> => {
+  const moments = structure.moments(space)
+  const sizes = parts.map((part) => (part instanceof Float32Array ? part.length : part.size))
+  const due = moments.map((moment, i) => (moment._tag === "Rows" ? sizes[i] : sizeOf(moment)))
+  return sizes.length === due.length && sizes.every((size, i) => size === due[i])
+    ? Result.succeed(undefined)
+    : Result.fail(
+        new InvalidArgument({
+          argument: "structure",
+          value: structure.name,
+          message: `The structure ${structure.name} reduces a block to ${sizes.join(", ")} numbers, and its moments are ${due.join(", ")}. Give one tensor for each moment, of a symmetric matrix the lower triangle.`
         })
       )
 }

@@ -4,8 +4,8 @@ import { packedLength } from "../kernels/packed.ts"
 
 /**
  * `Sum`: `size` numbers, added up and divided by the number of examples. `Symmetric`: `count` matrices of `side` rows, added up and
- * divided alike; their sums and means are the lower triangles, row by row, one matrix after the other. `Rows`: rows of `width` numbers, laid below
- * each other and divided by the square root of that number, so that their outer products sum to a mean.
+ * divided alike; their sums and means are the lower triangles, row by row, one matrix after the other. `Rows`: rows of `width` numbers,
+ * laid below each other and divided by the square root of that number, so that their outer products sum to a mean.
  */
 export type Moment = Data.TaggedEnum<{
   readonly Sum: { readonly size: number }

@@ -1,7 +1,7 @@
 /**
  * The Fisher of each layer, weight and bias together, and zero between layers.
  *
- * *Math*: as `dense`, for one layer at a time. *Cost*: K N sum_l P_l^2 flops and sum_l P_l^2 floats to estimate, sum_l P_l^3 / 3 flops to
+ * *Math*: as `dense`, for one layer at a time. *Cost*: K N sum_l P_l^2 flops and sum_l P_l^2 / 2 floats to estimate, sum_l P_l^3 / 3 flops to
  * factor once for each damping.
  */
 import { added, times } from "./internal/arrays.ts"

@@ -1,7 +1,7 @@
 /**
  * The whole Fisher, P x P.
  *
- * *Math*: F = (1/N) sum_n sum_k g_nk g_nk^T with the cotangents' weights inside g. *Cost*: K N P^2 flops and P^2 floats to estimate,
+ * *Math*: F = (1/N) sum_n sum_k g_nk g_nk^T with the cotangents' weights inside g. *Cost*: K N P^2 flops and P^2 / 2 floats to estimate,
  * P^3 / 3 flops to factor once for each damping, about 7 P^3 for its eigenvectors.
  */
 import { added, times } from "./internal/arrays.ts"

@@ -3,8 +3,8 @@
  *
  * *Math*: with A = U_A S_A U_A^T and G = U_G S_G U_G^T, F_l = (U_A (x) U_G) diag(s) (U_A (x) U_G)^T with
  * s = E_x E_y[(U_A^T D U_G)^2], D the gradient of one example and one y. No diagonal in that basis is nearer to F.
- * *Cost*: two passes over the data: K-FAC's, then one product of the size of a gradient for any number of columns; 2 (in^2 + out^2) +
- * in out floats a layer.
+ * *Cost*: two passes over the data: K-FAC's, then one product of the size of a gradient for any number of columns; in^2 + out^2 +
+ * in out floats a layer, and in the first pass those of K-FAC.
  *
  * *Source*: George, Laurent, Bouthillier, Ballas and Vincent 2018.
  */

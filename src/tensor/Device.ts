@@ -125,8 +125,8 @@ export class Device extends Context.Service<
   )
 
   /**
-   * native, where koffi and a BLAS are there; else wasm; where that cannot start either, cpu with a warning. One log line at level Debug says
-   * which it is, and why not native.
+   * native, where koffi and a BLAS are there; else wasm; where that cannot start either, cpu with a warning. The log says at level Debug which
+   * it is, and why not native.
    */
   static readonly auto: Layer.Layer<Device, DeviceUnavailable> = Layer.effect(
     Device,

@@ -1,7 +1,7 @@
 /** The format of a snapshot's bytes, written a second time: for bytes that `Snapshot.encode` would not write. */
 import { createHash } from "node:crypto"
 
-export const version = 1
+export const version = 2
 
 export interface Parts {
   readonly magic?: string

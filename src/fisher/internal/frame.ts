@@ -16,7 +16,8 @@ import { shown } from "../../Options.ts"
 import { joined, sha256 } from "./bytes.ts"
 
 const magic = new TextEncoder().encode("natgrad\0")
-const version = 1
+/** 2 since the sums of symmetric matrices are their lower triangles: a change of what the payload means is one of the format. */
+const version = 2
 const preamble = 16
 const sealSize = 32
 

@@ -1,7 +1,7 @@
 /**
  * Symmetric matrices as their lower triangle, row by row: half the numbers, and each is there once.
  */
-import type { Real } from "../../kernels/Kernels.ts"
+import { InvalidArgument } from "../../Errors.ts"
 import { packedLength } from "../../kernels/packed.ts"
 import { type Moment, Symmetric } from "../Moment.ts"
 import { sumOfSquares } from "./arrays.ts"
@@ -10,11 +10,17 @@ import { sumOfSquares } from "./arrays.ts"
 const diagonalOf = (i: number): number => packedLength(i) + i
 
 /** How many rows it has. */
-export const sideOf = (triangle: Real): number => Math.round((Math.sqrt(8 * triangle.length + 1) - 1) / 2)
+const sideOf = (triangle: Float32Array): number => Math.round((Math.sqrt(8 * triangle.length + 1) - 1) / 2)
 
-/** The whole matrix `[n, n]` of a lower triangle of n (n + 1) / 2 numbers, row by row: of what a Fisher keeps of a symmetric moment. */
+/**
+ * The whole matrix `[n, n]` of a lower triangle of n (n + 1) / 2 numbers, row by row: of what a Fisher keeps of a symmetric matrix.
+ * The units of a layer are one matrix each: give `subarray` of one.
+ *
+ * *Throws*: `InvalidArgument` for a number of numbers that no triangle has.
+ */
 export const unpacked = (triangle: Float32Array): Float32Array => {
   const n = sideOf(triangle)
+  if (packedLength(n) !== triangle.length) throw noTriangle(triangle.length)
   const out = new Float32Array(n * n)
   let at = 0
   for (let i = 0; i < n; i++) {
@@ -26,6 +32,13 @@ export const unpacked = (triangle: Float32Array): Float32Array => {
   }
   return out
 }
+
+const noTriangle = (numbers: number): InvalidArgument =>
+  new InvalidArgument({
+    argument: "triangle",
+    value: `${numbers} numbers`,
+    message: `triangle is ${numbers} numbers, and the lower triangle of a matrix is 1, 3, 6 or n (n + 1) / 2 of them. Give one matrix, row by row.`
+  })
 
 /** The matrix `[n, n]` in float64 with 0 above the diagonal, for kernels that read the lower triangle. */
 export const lowerOf = (triangle: Float32Array): Float64Array => {

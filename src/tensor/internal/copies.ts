@@ -6,6 +6,7 @@
  * quadratic. Here a run is moved from place to place, bit for bit.
  */
 import * as tf from "@tensorflow/tfjs"
+import { outputOn } from "./heap.ts"
 import { type Attempt, isNumeric, move, orShipped, places, product } from "./moves.ts"
 import { repeatKernels } from "./repeats.ts"
 import { scatterKernels } from "./scatters.ts"
@@ -49,7 +50,7 @@ const gatherShort = (
 
 const gather: Attempt = ({ attrs, inputs }, heap) => {
   const { indices, x } = inputs as { readonly x: tf.TensorInfo; readonly indices: tf.TensorInfo }
-  if (!isNumeric(x) || product(x.shape) === 0) return undefined
+  if (!isNumeric(x)) return undefined
   const axis = tf.util.parseAxisParam(attrs?.["axis"] as number, x.shape)[0]!
   const batchDims = (attrs?.["batchDims"] as number | undefined) ?? 0
   const info = tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, axis, batchDims)
@@ -59,7 +60,7 @@ const gather: Attempt = ({ attrs, inputs }, heap) => {
     if (!(wanted[i]! >= 0 && wanted[i]! < dimSize))
       throw new Error(`gather: index ${wanted[i]} is not in [0, ${dimSize - 1}]`)
   }
-  const out = heap.makeOutput(outputShape, x.dtype)
+  const out = outputOn(heap, outputShape, x.dtype)
   const { bits, starts } = places(heap, [x, out])
   const [from, to] = starts as [number, number]
   const each = wanted.length / batchSize
@@ -87,7 +88,7 @@ const slice: Attempt = ({ attrs, inputs }, heap) => {
     attrs?.["begin"] as number | Array<number>,
     attrs?.["size"] as number | Array<number>
   ) as [Array<number>, Array<number>]
-  const out = heap.makeOutput(size, x.dtype)
+  const out = outputOn(heap, size, x.dtype)
   if (product(size) === 0) return out
   const { bits, starts } = places(heap, [x, out])
   const [from, to] = starts as [number, number]
@@ -123,7 +124,7 @@ const concat: Attempt = ({ attrs, inputs }, heap) => {
   const axis = tf.util.parseAxisParam(attrs?.["axis"] as number, first.shape)[0]!
   const shape = [...first.shape]
   shape[axis] = parts.reduce((sum, part) => sum + part.shape[axis]!, 0)
-  const out = heap.makeOutput(shape, first.dtype)
+  const out = outputOn(heap, shape, first.dtype)
   const { bits, starts } = places(heap, [out, ...parts])
   const [to, ...froms] = starts as [number, ...Array<number>]
   const row = product(shape.slice(axis))

@@ -3,7 +3,7 @@
  * cotangents.
  *
  * *Math*: y[t, c] = max over taps k of x[t + k, c] + filter[k, c]. A cotangent goes to the first of the largest sums, as on tfjs's plain
- * backend.
+ * backend; which passes over NaN, where here it is the largest.
  */
 import * as tf from "@tensorflow/tfjs"
 import type { Windows } from "../Windows.ts"
@@ -82,7 +82,7 @@ const eachLargest = (
         for (let i = 0; pixel >= 0 && i < length * channels; i++) {
           const [at, own, c] = [first + i, tap * channels + i, i % channels]
           const sum = x[at]! + filter[own]!
-          if (!(sum > value[c]!)) continue
+          if (!(sum > value[c]! || Number.isNaN(sum))) continue
           value[c] = sum
           from[c] = at
           weight[c] = own

@@ -74,12 +74,15 @@ const pairwise =
     return out
   }
 
-/** Where the condition and both operands are of one shape. */
+/** Where the condition and both operands are of one shape, or have no numbers. */
 const select =
   ({ select: choose }: ElementwiseKernels): tf.KernelFunc =>
   (params) => {
     const heap = params.backend as unknown as Heap
     const [condition, t, e] = [params.inputs["condition"]!, params.inputs["t"]!, params.inputs["e"]!]
+    // tfjs does not broadcast to no numbers: as shipped, as many are written as the condition has.
+    const empty = [condition, t, e].find(({ shape }) => sizeOf(shape) === 0)
+    if (empty !== undefined) return outputOn(heap, empty.shape, t.dtype)
     const alike = [t, e].every(
       ({ dtype, shape }) => dtype === "float32" && tf.util.arraysEqual(shape, condition.shape)
     )

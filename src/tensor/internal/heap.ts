@@ -11,8 +11,17 @@ export interface Heap {
   readonly disposeData: (dataId: tf.DataId) => boolean
 }
 
+/** What making an output takes of it, whatever its numbers are. */
+interface Allocator extends Pick<Heap, "makeOutput" | "disposeData"> {
+  readonly typedArrayFromHeap: (tensor: tf.TensorInfo) => Pick<Float32Array, "byteOffset" | "length">
+}
+
 /** Room for an output. Where the heap cannot grow, its allocator gives address 0, and tfjs takes it for a place like any other. */
-export const outputOn = (heap: Heap, shape: ReadonlyArray<number>, dtype: tf.DataType): tf.TensorInfo => {
+export const outputOn = (
+  heap: Allocator,
+  shape: ReadonlyArray<number>,
+  dtype: tf.DataType
+): tf.TensorInfo => {
   const out = heap.makeOutput([...shape], dtype)
   const { byteOffset, length } = heap.typedArrayFromHeap(out)
   if (length === 0 || byteOffset !== 0) return out

@@ -8,6 +8,7 @@ export interface Heap {
   /** A view of a tensor's numbers on the heap, valid until the next allocation. */
   readonly typedArrayFromHeap: (tensor: tf.TensorInfo) => Float32Array | Int32Array | Uint8Array
   readonly makeOutput: (shape: Array<number>, dtype: tf.DataType) => tf.TensorInfo
+  readonly disposeData: (dataId: tf.DataId) => boolean
 }
 
 /** The whole heap as numbers of one size, bit for bit: as float32, some patterns of an int32 would not survive. */

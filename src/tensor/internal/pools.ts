@@ -43,7 +43,11 @@ export const poolKernels = (kernels: WindowKernels): Readonly<Record<string, tf.
     ),
     MaxPoolGrad: (params) => gradient(kernels, params, over2d),
     MaxPoolWithArgmax: float32("MaxPoolWithArgmax", (params) => withPlaces(kernels, params)),
-    MaxPool3D: (params) => maximum(kernels, params, over3d),
+    MaxPool3D: (params) => {
+      const { dtype } = params.inputs["x"]!
+      if (dtype === "float32") return maximum(kernels, params, over3d)
+      throw new Error(`MaxPool3D of ${dtype} is not supported. Cast it to float32`)
+    },
     MaxPool3DGrad: (params) => gradient(kernels, params, over3d)
   }
 }

@@ -5,6 +5,7 @@
  * turn round.
  */
 import * as tf from "@tensorflow/tfjs"
+import { outputOn } from "./heap.ts"
 import { type Attempt, type Bits, isNumeric, move, orShipped, places, product } from "./moves.ts"
 
 /** Writes what is at `to`, `length` numbers, `times` - 1 times more behind it. */
@@ -23,7 +24,8 @@ const tile: Attempt = ({ attrs, inputs }, heap) => {
   const { x } = inputs as { readonly x: tf.TensorInfo }
   const reps = attrs?.["reps"] as ReadonlyArray<number>
   if (!isNumeric(x) || reps.length !== x.shape.length) return undefined
-  const out = heap.makeOutput(
+  const out = outputOn(
+    heap,
     x.shape.map((side, i) => side * reps[i]!),
     x.dtype
   )
@@ -59,7 +61,7 @@ const reverse: Attempt = ({ attrs, inputs }, heap) => {
   const axes = tf.util.parseAxisParam(attrs?.["dims"] as number | Array<number>, x.shape)
   const turned = axes.filter((axis) => x.shape[axis]! > 1)
   if (!isNumeric(x)) return undefined
-  const out = heap.makeOutput([...x.shape], x.dtype)
+  const out = outputOn(heap, x.shape, x.dtype)
   if (product(x.shape) === 0) return out
   const { bits, starts } = places(heap, [x, out])
   const [start, to] = starts as [number, number]

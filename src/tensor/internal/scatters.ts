@@ -5,6 +5,7 @@
  * integers.
  */
 import type * as tf from "@tensorflow/tfjs"
+import { outputOn } from "./heap.ts"
 import { type Heap, product } from "./moves.ts"
 
 /** out_s = the sum of x_i over the i whose id is s, in their order. An id that is no segment adds to none. */
@@ -21,7 +22,7 @@ const segmentSum: tf.KernelFunc = ({ attrs, backend, inputs }) => {
     )
   }
   const run = product(x.shape.slice(1))
-  const out = heap.makeOutput([segments, ...x.shape.slice(1)], x.dtype)
+  const out = outputOn(heap, [segments, ...x.shape.slice(1)], x.dtype)
   const [terms, ids, sums] = [x, segmentIds, out].map((tensor) => heap.typedArrayFromHeap(tensor)) as [
     Float32Array,
     Int32Array,
@@ -41,7 +42,7 @@ const oneHot: tf.KernelFunc = ({ attrs, backend, inputs }) => {
   const heap = backend as unknown as Heap
   const indices = inputs["indices"]!
   const { depth, dtype, offValue, onValue } = attrs as unknown as tf.OneHotAttrs
-  const out = heap.makeOutput([...indices.shape, depth], dtype)
+  const out = outputOn(heap, [...indices.shape, depth], dtype)
   const [wanted, rows] = [indices, out].map((tensor) => heap.typedArrayFromHeap(tensor)) as [
     Int32Array,
     Float32Array

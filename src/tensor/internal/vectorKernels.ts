@@ -17,14 +17,13 @@ export const vectorKernels = (kernels: HeapKernels): Readonly<Record<string, tf.
     const heap = backend as unknown as Heap
     const x = inputs["x"]!
     const perm = attrs?.["perm"] as ReadonlyArray<number>
+    const shape = perm.map((axis) => x.shape[axis]!)
+    // As shipped it divides by the sides.
+    if (sizeOf(shape) === 0) return outputOn(heap, shape, x.dtype)
     const matrices = asMatrices(x.shape, perm)
     if (x.dtype === "bool" || matrices === undefined) return shipped("Transpose", params)
     const { count, rows, columns } = matrices
-    const out = outputOn(
-      heap,
-      perm.map((axis) => x.shape[axis]!),
-      x.dtype
-    )
+    const out = outputOn(heap, shape, x.dtype)
     const [from, to] = [placeOf(heap, x), placeOf(heap, out)]
     for (let i = 0; i < count; i++) {
       kernels.transpose(rows, columns, from + 4 * i * rows * columns, to + 4 * i * rows * columns)

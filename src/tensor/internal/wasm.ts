@@ -127,9 +127,7 @@ export const registerAs = (
   const registered = (name: string) => tf.getKernel(name, backendName).kernelFunc
   const mended = { ...emptyReductions(registered), ...sizedKernels(registered) }
   for (const [name, kernel] of Object.entries(mended)) replace(backendName, name, kernel)
-  if (lowerGram !== undefined) {
-    tf.registerKernel({ kernelName: packedGramKernel, backendName, kernelFunc: packedGramBy(lowerGram) })
-  }
+  if (lowerGram !== undefined) replace(backendName, packedGramKernel, packedGramBy(lowerGram))
   tf.registerBackend(backendName, () => instance, 0)
 }
 
@@ -137,8 +135,17 @@ export const registerAs = (
 const replace = (backendName: string, kernelName: string, kernelFunc: tf.KernelFunc): void => {
   const found = tf.getKernel(kernelName, backendName)
   if (found !== undefined) tf.unregisterKernel(kernelName, backendName)
-  tf.registerKernel({ ...found, kernelName, backendName, kernelFunc })
+  tf.registerKernel({ ...found, kernelName, backendName, kernelFunc: withOperands(kernelFunc) })
 }
+
+/** With all operands on the heap: one of another backend comes when it is asked for, and where the heap grows for it views are lost. */
+const withOperands =
+  (kernelFunc: tf.KernelFunc): tf.KernelFunc =>
+  (params) => {
+    const { dataIdMap } = params.backend as unknown as { readonly dataIdMap: tf.DataStorage<unknown> }
+    for (const operand of Object.values(params.inputs)) if (operand) dataIdMap.get(operand.dataId)
+    return kernelFunc(params)
+  }
 
 /** The kernels of assembly/ on tfjs's heap; none before the start, and where they have no place there. */
 let onHeap: HeapKernels | undefined
