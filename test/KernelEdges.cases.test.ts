@@ -149,7 +149,7 @@ describe("an output for which wasm has no memory", () => {
     Sum: () => tf.sum(matrix(), 1),
     Maximum: () => tf.maximum(row(), 3),
     MaxPool: () =>
-      tf.maxPool(tf.ones([1, 36, 1, 1]), [2, 1], 1, [
+      tf.maxPool<tf.Tensor4D>(tf.ones([1, 36, 1, 1]), [2, 1], 1, [
         [0, 0],
         [1, 1],
         [0, 0],
@@ -206,5 +206,20 @@ describe("operations on no numbers: as on the plain backend", () => {
       { shape: [0, rows, columns], dtype: "float32", values: [] }
     ])
     expect((await madeOn(wasmBackend, chosen(1)))[0]!.values).toEqual(Array(rows * columns).fill(3))
+  })
+})
+
+describe("windows larger than the image are refused, since what tfjs ships writes beyond the output", () => {
+  const image = () => tf.ones<tf.Rank.R4>([2, 4, 1, 3])
+  const programs: Readonly<Record<string, (width: number) => tf.Tensor>> = {
+    "a convolution": (width) => tf.conv2d(image(), tf.ones([2, width, 3, 5]), 1, "valid"),
+    "a depthwise convolution": (width) => tf.depthwiseConv2d(image(), tf.ones([2, width, 3, 1]), 1, "valid"),
+    "mean pooling": (width) => tf.avgPool(image(), [2, width], 1, "valid"),
+    "maximum pooling": (width) => tf.maxPool(image(), [2, width], 1, "valid"),
+    "maximum pooling with places": (width) => tf.maxPoolWithArgmax(image(), [2, width], 1, "valid")["result"]!
+  }
+  it.each(Object.entries(programs))("%s; control: one of the image's width is taken", async (_, program) => {
+    await expect(madeOn(wasmBackend, () => program(2))).rejects.toThrow("Use smaller windows")
+    expect(await madeOn(wasmBackend, () => program(1))).toEqual(await madeOn(plainBackend, () => program(1)))
   })
 })

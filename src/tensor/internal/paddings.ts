@@ -38,10 +38,16 @@ export const sizedKernels = (
     })
   )
 
+/** Refuses windows that have no place: for them XNNPACK writes beyond the output too. */
+export const requirePlace = (name: string, { outHeight, outWidth }: Sizes): void => {
+  if (outHeight > 0 && outWidth > 0) return
+  throw new Error(`${name}: the windows are larger than the image with its padding. Use smaller windows`)
+}
+
 const requireSizes = (name: string, { attrs, inputs }: Params): void => {
   const { dataFormat = "NHWC", dimRoundingMode, pad, ...rest } = attrs as unknown as Attributes
-  if (typeof pad === "string" || dataFormat !== "NHWC") return
-  const explicit: tf.backend_util.ExplicitPadding =
+  if (dataFormat !== "NHWC") return
+  const explicit =
     typeof pad === "number"
       ? [
           [0, 0],
@@ -60,7 +66,10 @@ const requireSizes = (name: string, { attrs, inputs }: Params): void => {
         )
       : tf.backend_util.computePool2DInfo(x, filterSize, strides, 1, by, rounding)
   }
-  const [wanted, made] = [sizes(pad, dimRoundingMode), sizes(explicit)]
+  const wanted = sizes(pad, dimRoundingMode)
+  requirePlace(name, wanted)
+  if (typeof pad === "string") return
+  const made = sizes(explicit as Attributes["pad"])
   if (wanted.outHeight === made.outHeight && wanted.outWidth === made.outWidth) return
   throw new Error(
     `${name} with padding ${JSON.stringify(pad)} is said to give ${wanted.outHeight} x ${wanted.outWidth} places, and gives ${made.outHeight} x ${made.outWidth}. Give the padding of each side, [[0, 0], [top, bottom], [left, right], [0, 0]], without a rounding mode`

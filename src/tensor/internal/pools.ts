@@ -13,6 +13,7 @@ import type { WindowKernels } from "../../kernels/windows.ts"
 import type { Windows } from "../Windows.ts"
 import { boxesOf2d, boxesOf3d, windowsOver, writeRuns } from "./boxes.ts"
 import { type Heap, type Params, shipped, sizeOf } from "./heap.ts"
+import { requirePlace } from "./paddings.ts"
 import { onHeap } from "./scratch.ts"
 
 /** What tfjs says of a pool. */
@@ -37,9 +38,7 @@ export const poolKernels = (kernels: WindowKernels): Readonly<Record<string, tf.
       params.inputs["x"]!.dtype === "float32" ? kernel(params) : shipped(name, params)
   return {
     MaxPool: float32("MaxPool", (params) =>
-      typeof params.attrs?.["pad"] === "string"
-        ? shipped("MaxPool", params)
-        : maximum(kernels, params, over2d)
+      typeof params.attrs?.["pad"] === "string" ? shippedMaximum(params) : maximum(kernels, params, over2d)
     ),
     MaxPoolGrad: (params) => gradient(kernels, params, over2d),
     MaxPoolWithArgmax: float32("MaxPoolWithArgmax", (params) => withPlaces(kernels, params)),
@@ -63,6 +62,7 @@ type Over = (
 const over2d: Over = (shape, { dimRoundingMode, filterSize, pad, strides }, _, output) => {
   const [size, stride] = [filterSize as Two, strides as Two]
   const info = tf.backend_util.computePool2DInfo(shape as Four, size, stride, 1, pad, dimRoundingMode)
+  requirePlace("a maximum pool", info)
   const [, outHeight, outWidth] = (output ?? info.outShape) as Four
   return { windows: windowsOver(boxesOf2d({ ...info, outHeight, outWidth })), outShape: info.outShape }
 }
@@ -101,6 +101,13 @@ const maximum = (kernels: WindowKernels, params: Params, over: Over): tf.TensorI
       ...([writeRuns(windows, runs!), at(x), outputs[0]!, place!.byteOffset] as const)
     )
   )[0]!
+}
+
+const shippedMaximum = (params: Params): tf.TensorInfo => {
+  const { filterSize, pad, strides } = given(params).attributes
+  const [shape, size, stride] = [params.inputs["x"]!.shape as Four, filterSize as Two, strides as Two]
+  requirePlace("MaxPool", tf.backend_util.computePool2DInfo(shape, size, stride, 1, pad))
+  return shipped("MaxPool", params)
 }
 
 const withPlaces = (kernels: WindowKernels, params: Params): Array<tf.TensorInfo> => {
