@@ -3,7 +3,7 @@
  * median of repetitions, in units of one product 4096x512 by 512x512 by torch.mm in the same process.
  *
  * theirs: medians of undisturbed repetitions on a machine where the unit takes 12.7 ms. here: the machine of docs/performance.md (AMD EPYC,
- * two cores, the unit 21.7 ms), with Debian 12's torch 1.13.1.
+ * two cores, the unit 21.9 ms), with Debian 12's torch 1.13.1, by the turns of turns.ts.
  */
 const all = {
   theirs: {
@@ -28,28 +28,28 @@ const all = {
     "d kfac mc1": 3.6
   },
   here: {
-    "a gradient -": 0.22,
-    "a diagonal exact": 1.24,
-    "a diagonal mc1": 0.239,
-    "a diagonal mc8": 1.08,
-    "a kfac exact": 1.3,
-    "a kfac mc1": 0.768,
-    "a kfac mc8": 1.23,
-    "a ekfac exact": 10,
-    "a product exact": 1.83,
-    "b gradient -": 0.0511,
-    "b dense exact": 4.66,
-    "b dense mc1": 2.27,
-    "b dense mc8": 17.6,
+    "a gradient -": 0.215,
+    "a diagonal exact": 1.49,
+    "a diagonal mc1": 0.253,
+    "a diagonal mc8": 1.28,
+    "a kfac exact": 1.33,
+    "a kfac mc1": 0.816,
+    "a kfac mc8": 1.28,
+    "a ekfac exact": 10.6,
+    "a product exact": 2.15,
+    "b gradient -": 0.029,
+    "b dense exact": 4.97,
+    "b dense mc1": 2.5,
+    "b dense mc8": 18.6,
     "c gradient -": 1.51,
-    "c diagonal exact": 12.1,
-    "c kfac exact": 10.7,
-    "c kfac mc1": 3.36,
-    "c ekfac exact": 38.5,
-    "d gradient -": 2.02,
-    "d kfac exact": 12.5,
-    "d kfac mc1": 3.01,
-    "d kfac mc8": 11.3
+    "c diagonal exact": 11.1,
+    "c kfac exact": 7.92,
+    "c kfac mc1": 2.3,
+    "c ekfac exact": 29.3,
+    "d gradient -": 2.08,
+    "d kfac exact": 12.9,
+    "d kfac mc1": 3.13,
+    "d kfac mc8": 11.6
   }
 } satisfies Readonly<Record<string, Readonly<Record<string, number>>>>
 

@@ -365,8 +365,19 @@ const alike = <S extends string, Op extends Operation>(
 export const finish = <S extends string, Op extends Operation>(
   self: Accumulator<S, Op>,
   kernels: Kernels
+): Result.Result<Fisher<S, Op>, EmptyData | NonFinite> => finished(self, kernels, false)
+
+/** `finish` of sums that nobody else has: the means of those in float32 take their place. */
+export const finishInPlace = <S extends string, Op extends Operation>(
+  self: Accumulator<S, Op>,
+  kernels: Kernels
+): Result.Result<Fisher<S, Op>, EmptyData | NonFinite> => finished(self, kernels, true)
+
+const finished = <S extends string, Op extends Operation>(
+  { space, structure, sums, weight }: Accumulator<S, Op>,
+  kernels: Kernels,
+  inPlace: boolean
 ): Result.Result<Fisher<S, Op>, EmptyData | NonFinite> => {
-  const { space, structure, sums, weight } = self
   if (!(weight > 0)) {
     return Result.fail(
       new EmptyData({
@@ -375,7 +386,7 @@ export const finish = <S extends string, Op extends Operation>(
       })
     )
   }
-  const means = structure.moments(space).map((moment, i) => meanOf(moment, sums[i]!, weight))
+  const means = structure.moments(space).map((moment, i) => meanOf(moment, sums[i]!, weight, inPlace))
   for (const { finite, mean } of means) {
     const index = finite ? -1 : firstNonFinite(mean)
     if (index >= 0) {
@@ -398,11 +409,12 @@ export const finish = <S extends string, Op extends Operation>(
 const meanOf = (
   moment: Moment,
   sum: Real,
-  weight: number
+  weight: number,
+  inPlace: boolean
 ): { readonly mean: Float32Array; readonly finite: boolean } => {
   // A product takes a fifth of the time of a quotient, and in float64 is as near for a float32.
   const share = 1 / (moment._tag === "Rows" ? Math.sqrt(weight) : weight)
-  const mean = new Float32Array(sum.length)
+  const mean = inPlace && sum instanceof Float32Array ? sum : new Float32Array(sum.length)
   let nothing = 0
   for (let i = 0; i < sum.length; i++) {
     const value = Math.fround(sum[i]! * share)

@@ -367,7 +367,7 @@ const estimateIn = Effect.fn("Fisher.estimate")(function* <S extends string, Op 
     return yield* last(second, store === undefined ? origin : { ...origin, first: data }, undefined)
   })
   const sums = isTwoPass(structure) ? yield* both(structure) : yield* last(structure, origin, saved)
-  const fisher = yield* Effect.fromResult(Accumulator.finish(sums, kernels))
+  const fisher = yield* Effect.fromResult(Accumulator.finishInPlace(sums, kernels))
   if (store !== undefined) yield* store.remove
   return fisher
 }, Effect.scoped)
