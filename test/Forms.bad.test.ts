@@ -142,11 +142,11 @@ describe("too much for a block", () => {
     expect(width).not.toBe(outputs)
   })
 
-  const wide = Conditional.make(Network.sequential(9000, [Network.dense(2)]), Likelihood.categorical)
+  const wide = Conditional.make(Network.sequential(12_000, [Network.dense(2)]), Likelihood.categorical)
   fails(
     Object.entries(refused).map(
       ([name, structure]): Case => [
-        `${name} of a layer of 9,000 inputs`,
+        `${name} of a layer of 12,000 inputs`,
         () => given(Fisher.estimate(wide, Conditional.init(wide, { seed: 0 }), structure)),
         "InvalidArgument",
         "81018005 numbers",

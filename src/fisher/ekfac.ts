@@ -27,24 +27,22 @@ import { outweighs, roundingFloor, singular } from "./internal/damped.ts"
 import { once } from "./internal/lastOf.ts"
 import { perBlockTwice } from "./internal/perBlock.ts"
 import { type Rotated, rotatedOperations } from "./internal/rotated.ts"
-import { lowerOf } from "./internal/symmetric.ts"
+import { lowerTo } from "./internal/symmetric.ts"
 import { kfac, kfacReduce, units } from "./kfac.ts"
 import { Sum } from "./Moment.ts"
 import type { Moments, OfLayers, Operation, SolveError, Structure, TwoPass } from "./Structure.ts"
 
 type Able = Exclude<Operation, "factoredSolve" | "sum">
 
-/** U_A and U_G of a block, from the factors. */
+/** U_A and U_G of a block, from the factors: in float32, as near to an eigenbasis as the rounding of the factors lets one be. */
 const bases = ({ kernels, means, space }: Moments): Result.Result<ReadonlyArray<Float32Array>, SolveError> =>
   Result.all(
     means.map((triangle, i) => {
       const { columns, layer, rows } = space.blocks[0]!
       const [n, name] = i === 0 ? [rows, "A"] : [columns, "G"]
+      const matrix = lowerTo(triangle, new Float32Array(n * n))
       const what = `K-FAC factor ${name} of layer ${layer}`
-      return Result.map(
-        decompose(kernels, { n, matrix: lowerOf(triangle), what }),
-        ({ vectors }) => new Float32Array(vectors)
-      )
+      return Result.map(decompose(kernels, { n, matrix, what }), ({ vectors }) => vectors)
     })
   )
 

@@ -70,7 +70,7 @@ export interface CholeskyInverse {
 export interface SymmetricEigen {
   readonly n: number
   /** n x n; only the lower triangle is read. Always destroyed; with `vectors` it holds them afterwards. */
-  readonly a: Float64Array
+  readonly a: Real
   /** n eigenvalues, ascending; overwritten. */
   readonly values: Float64Array
   readonly vectors: boolean
@@ -124,7 +124,8 @@ export interface Kernels {
   readonly choleskyInverse: (p: CholeskyInverse) => void
   /**
    * Eigenvalues of a symmetric matrix and, with `vectors`, orthonormal eigenvectors as the columns of `a`, in
-   * the order of the values.
+   * the order of the values. Of a matrix in float32 they are as near as float32 goes; whether they are computed in it is the implementation's
+   * to choose.
    *
    * *Math* a V = V diag(values), V^T V = I.
    * *Cost* 4 n^3 / 3 flops for the values, about 7 n^3 with the vectors.

@@ -80,23 +80,15 @@ export const native = (library: Library): Kernels => ({
     for (let i = 0; i < n; i++) {
       for (let j = 0; j <= i; j++) if (!Number.isFinite(a[i * n + j]!)) return false
     }
-    const work = new Float64Array(vectors ? 1 + 6 * n + 2 * n * n : 1 + 2 * n)
-    const iwork = new Int32Array(vectors ? 3 + 5 * n : 1)
+    const [work, iwork] = vectors ? [1 + 6 * n + 2 * n * n, 3 + 5 * n] : [1 + 2 * n, 1]
+    const rest = [one(work), new Int32Array(iwork), one(iwork)] as const
     const info = new Int32Array(1)
     const job = vectors ? "V" : "N"
-    library.dsyevd(
-      job,
-      "U",
-      one(n),
-      a,
-      one(n),
-      values,
-      work,
-      one(work.length),
-      iwork,
-      one(iwork.length),
-      info
-    )
+    if (a instanceof Float32Array) {
+      const found = new Float32Array(n)
+      library.ssyevd(job, "U", one(n), a, one(n), found, new Float32Array(work), ...rest, info)
+      values.set(found)
+    } else library.dsyevd(job, "U", one(n), a, one(n), values, new Float64Array(work), ...rest, info)
     if (info[0] !== 0) return false
     if (vectors) transposeInPlace(n, a)
     return true
@@ -150,7 +142,7 @@ const lowerSyrk = (library: Library, n: number, rows: number, a: Real, c: Real):
   }
 }
 
-const transposeInPlace = (n: number, a: Float64Array): void => {
+const transposeInPlace = (n: number, a: Real): void => {
   const side = 32
   for (let ib = 0; ib < n; ib += side) {
     for (let jb = 0; jb <= ib; jb += side) {

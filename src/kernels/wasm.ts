@@ -11,6 +11,7 @@ import { type Arena, instantiate, makeArena, type Opened } from "./internal/aren
 import { fusedModule, plainModule } from "./internal/modules.ts"
 import type { Gemm, Kernels, Real, Syrk } from "./Kernels.ts"
 import { packLower } from "./packed.ts"
+import { inFloat64 } from "./reference/eigen.ts"
 import { requireLength, requireOnePrecision, requireSizes, requireSyrk } from "./reference/require.ts"
 import { reference } from "./reference.ts"
 import type { WindowKernels } from "./windows.ts"
@@ -147,25 +148,23 @@ export const kernelsOn = (arena: Arena, otherwise: Kernels = reference): Kernels
       () => otherwise.choleskyInverse(p)
     )
   },
-  symmetricEigen: (p) => {
-    const { n, a, values, vectors } = p
-    requireSizes("symmetricEigen", { n })
-    requireLength("symmetricEigen", "a", a, n * n)
-    requireLength("symmetricEigen", "values", values, n)
-    return call(
-      arena,
-      [8 * n * n, 8 * n],
-      ({ exports, buffer, at: [from, to, work] }) => {
-        const copy = copied(Float64Array, buffer, from!, a, n * n)
-        if (!exports.symmetricEigen(n, from!, to!, vectors, work!)) return false
-        values.set(new Float64Array(buffer, to!, n))
-        if (vectors) a.set(copy)
-        return true
-      },
-      () => otherwise.symmetricEigen(p),
-      arena.eigenScratch(n, vectors)
-    )
-  }
+  symmetricEigen: (p) =>
+    inFloat64(p, (double) => {
+      const { n, a, values, vectors } = double
+      return call(
+        arena,
+        [8 * n * n, 8 * n],
+        ({ exports, buffer, at: [from, to, work] }) => {
+          const copy = copied(Float64Array, buffer, from!, a, n * n)
+          if (!exports.symmetricEigen(n, from!, to!, vectors, work!)) return false
+          values.set(new Float64Array(buffer, to!, n))
+          if (vectors) a.set(copy)
+          return true
+        },
+        () => otherwise.symmetricEigen(double),
+        arena.eigenScratch(n, vectors)
+      )
+    })
 })
 
 /** Below this many right-hand sides the copy of the factor costs more than the solve. */

@@ -5,22 +5,23 @@
  */
 import { Result } from "effect"
 import { NonFinite, NotConverged, ShapeMismatch } from "../Errors.ts"
-import { eigenIterationsPerRow, type Kernels } from "../kernels/Kernels.ts"
+import { eigenIterationsPerRow, type Kernels, type Real } from "../kernels/Kernels.ts"
+import { firstNonFinite } from "../Options.ts"
 
-/** The eigendecomposition of an n x n matrix. */
-export interface SymmetricEigen {
+/** The eigendecomposition of an n x n matrix, its vectors in precision A. */
+export interface SymmetricEigen<out A extends Real = Float64Array> {
   readonly n: number
   /** Ascending. */
   readonly values: Float64Array
   /** n x n row-major; column j is the unit vector of value j. */
-  readonly vectors: Float64Array
+  readonly vectors: A
 }
 
 /** What `decompose` and `eigenvalues` need. */
-export interface EigenOptions {
+export interface EigenOptions<A extends Real = Float64Array> {
   readonly n: number
   /** Symmetric, n x n row-major; the kernels read only the lower triangle, and it is left as it is. */
-  readonly matrix: Float64Array
+  readonly matrix: A
   /** What the matrix is, for the error: "the input factor of block 3". */
   readonly what: string
 }
@@ -31,12 +32,15 @@ type Failure = NotConverged | NonFinite
  * Eigenvalues, ascending, and orthonormal eigenvectors.
  *
  * Each value is within a modest multiple of n eps |A| of an exact one: those far below |A| have no correct
- * digit, and may be negative for a matrix that is positive semidefinite.
+ * digit, and may be negative for a matrix that is positive semidefinite. Eps is that of the matrix's precision.
  *
  * *Cost* about 7 n^3 flops, 2 n^2 floats besides the result.
  * *Fails* with `NonFinite` on NaN or infinity anywhere in the matrix, `NotConverged` after 30 n iterations.
  */
-export const decompose = (kernels: Kernels, options: EigenOptions): Result.Result<SymmetricEigen, Failure> =>
+export const decompose = <A extends Real = Float64Array>(
+  kernels: Kernels,
+  options: EigenOptions<A>
+): Result.Result<SymmetricEigen<A>, Failure> =>
   Result.map(run(kernels, options, true), ({ values, overwritten }) => ({
     n: options.n,
     values,
@@ -48,14 +52,16 @@ export const decompose = (kernels: Kernels, options: EigenOptions): Result.Resul
  *
  * *Cost* 4 n^3 / 3 flops, n^2 floats.
  */
-export const eigenvalues = (kernels: Kernels, options: EigenOptions): Result.Result<Float64Array, Failure> =>
-  Result.map(run(kernels, options, false), ({ values }) => values)
-
-const run = (
+export const eigenvalues = (
   kernels: Kernels,
-  options: EigenOptions,
+  options: EigenOptions<Real>
+): Result.Result<Float64Array, Failure> => Result.map(run(kernels, options, false), ({ values }) => values)
+
+const run = <A extends Real>(
+  kernels: Kernels,
+  options: EigenOptions<A>,
   vectors: boolean
-): Result.Result<{ readonly values: Float64Array; readonly overwritten: Float64Array }, Failure> => {
+): Result.Result<{ readonly values: Float64Array; readonly overwritten: A }, Failure> => {
   const { n, matrix, what } = options
   if (matrix.length !== n * n) {
     throw new ShapeMismatch({
@@ -65,10 +71,10 @@ const run = (
       message: `${what} has ${matrix.length} numbers, and ${n} x ${n} is due. Check its shape.`
     })
   }
-  const bad = matrix.findIndex((value) => !Number.isFinite(value))
+  const bad = firstNonFinite(matrix)
   if (bad >= 0) return Result.fail(nonFinite(what, n, bad, matrix[bad]!))
   const values = new Float64Array(n)
-  const overwritten = matrix.slice()
+  const overwritten = matrix.slice() as A
   if (!kernels.symmetricEigen({ n, a: overwritten, values, vectors })) {
     const iterations = eigenIterationsPerRow * n
     return Result.fail(

@@ -2,6 +2,7 @@
  * Symmetric matrices as their lower triangle, row by row: half the numbers, and each is there once.
  */
 import { InvalidArgument } from "../../Errors.ts"
+import type { Real } from "../../kernels/Kernels.ts"
 import { packedLength } from "../../kernels/packed.ts"
 import { type Moment, Symmetric } from "../Moment.ts"
 import { sumOfSquares } from "./arrays.ts"
@@ -40,13 +41,16 @@ const noTriangle = (numbers: number): InvalidArgument =>
     message: `triangle is ${numbers} numbers, and the lower triangle of a matrix is 1, 3, 6 or n (n + 1) / 2 of them. Give one matrix, row by row.`
   })
 
-/** The matrix `[n, n]` in float64 with 0 above the diagonal, for kernels that read the lower triangle. */
-export const lowerOf = (triangle: Float32Array): Float64Array => {
+/** The matrix to `out`, `[n, n]` with 0 above the diagonal, for kernels that read the lower triangle. */
+export const lowerTo = <A extends Real>(triangle: Float32Array, out: A): A => {
   const n = sideOf(triangle)
-  const out = new Float64Array(n * n)
   for (let i = 0; i < n; i++) out.set(triangle.subarray(packedLength(i), packedLength(i + 1)), i * n)
   return out
 }
+
+/** The same in float64. */
+export const lowerOf = (triangle: Float32Array): Float64Array =>
+  lowerTo(triangle, new Float64Array(sideOf(triangle) ** 2))
 
 /** The rows and columns `from` to `from + size` of the matrix, as a triangle. */
 export const partOf = (triangle: Float32Array, from: number, size: number): Float32Array => {

@@ -63,6 +63,20 @@ type Trsm<A> = (
 
 type Triangle<A> = (uplo: string, n: Int32Array, a: A, lda: Int32Array, info: Int32Array) => void
 
+type Eigen<A> = (
+  jobz: string,
+  uplo: string,
+  n: Int32Array,
+  a: A,
+  lda: Int32Array,
+  w: A,
+  work: A,
+  lwork: Int32Array,
+  iwork: Int32Array,
+  liwork: Int32Array,
+  info: Int32Array
+) => void
+
 /** The routines, with LAPACK's and the CBLAS's own arguments: matrices of LAPACK are column-major. */
 export interface Library {
   /** Where it was found, such as `"libopenblas.so.0"`. */
@@ -79,19 +93,8 @@ export interface Library {
   readonly dpotrf: Triangle<Array64>
   readonly spotri: Triangle<Array32>
   readonly dpotri: Triangle<Array64>
-  readonly dsyevd: (
-    jobz: string,
-    uplo: string,
-    n: Int32Array,
-    a: Array64,
-    lda: Int32Array,
-    w: Array64,
-    work: Array64,
-    lwork: Int32Array,
-    iwork: Int32Array,
-    liwork: Int32Array,
-    info: Int32Array
-  ) => void
+  readonly ssyevd: Eigen<Array32>
+  readonly dsyevd: Eigen<Array64>
 }
 
 /** Names that a BLAS with LAPACK goes by, the fastest first, and how each is told its number of threads. */
@@ -152,6 +155,10 @@ const opened = (koffi: Koffi, name: string): Library => {
     )
   const cholesky = (routine: string, real: string) =>
     library.func(`void ${routine}_(const char *, const int *, ${real} *, const int *, int *)`)
+  const eigen = (routine: string, real: string) =>
+    library.func(
+      `void ${routine}_(const char *, const char *, const int *, ${real} *, const int *, ${real} *, ${real} *, const int *, int *, const int *, int *)`
+    )
   return {
     name,
     setThreads: threadSetter(library),
@@ -165,9 +172,8 @@ const opened = (koffi: Koffi, name: string): Library => {
     dpotrf: cholesky("dpotrf", "double"),
     spotri: cholesky("spotri", "float"),
     dpotri: cholesky("dpotri", "double"),
-    dsyevd: library.func(
-      "void dsyevd_(const char *, const char *, const int *, double *, const int *, double *, double *, const int *, int *, const int *, int *)"
-    )
+    ssyevd: eigen("ssyevd", "float"),
+    dsyevd: eigen("dsyevd", "double")
   }
 }
 

@@ -7,12 +7,28 @@ import { diagonalise } from "./ql.ts"
 import { requireLength, requireSizes } from "./require.ts"
 import { tridiagonalise } from "./tridiagonal.ts"
 
-/** See `Kernels.symmetricEigen`. */
-export const symmetricEigen = (p: SymmetricEigen): boolean => {
+/** Operands in float64, checked. */
+export interface DoubleEigen extends SymmetricEigen {
+  readonly a: Float64Array
+}
+
+/** Checks the operands, and has those in float32 decomposed in float64. */
+export const inFloat64 = (p: SymmetricEigen, decompose: (p: DoubleEigen) => boolean): boolean => {
   const { n, a, values, vectors } = p
   requireSizes("symmetricEigen", { n })
   requireLength("symmetricEigen", "a", a, n * n)
   requireLength("symmetricEigen", "values", values, n)
+  if (a instanceof Float64Array) return decompose({ n, a, values, vectors })
+  const wide = new Float64Array(a.subarray(0, n * n))
+  const done = decompose({ n, a: wide, values, vectors })
+  if (done && vectors) a.set(wide)
+  return done
+}
+
+/** See `Kernels.symmetricEigen`. */
+export const symmetricEigen = (p: SymmetricEigen): boolean => inFloat64(p, decomposed)
+
+const decomposed = ({ n, a, values, vectors }: DoubleEigen): boolean => {
   const scale = scaleToOne(n, a)
   if (scale === 0) return false
   const reduced = tridiagonalise(n, a)

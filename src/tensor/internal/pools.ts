@@ -3,7 +3,8 @@
  *
  * As shipped, the gradient drops the cotangents of windows that hold no positive number; so does the index of the largest number, and in
  * three axes the largest number itself is then 1.2e-38. With padding given as a number tfjs takes the height of windows and steps for their
- * width, and XNNPACK, which does not, writes beyond the output; with "valid" and "same" it is right, and faster than what is here.
+ * width, and XNNPACK, which does not, writes beyond the output; with "valid" and "same" it is right where no number is NaN, and faster than
+ * what is here.
  *
  * *Math*: the cotangent of a maximum goes to the first of the largest numbers of its window, over three axes to the last, as on tfjs's
  * plain backend; of NaN to one that is NaN. A window of -Infinity alone has one too, which the plain backend drops over two axes.
