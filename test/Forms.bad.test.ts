@@ -149,7 +149,7 @@ describe("too much for a block", () => {
         `${name} of a layer of 12,000 inputs`,
         () => given(Fisher.estimate(wide, Conditional.init(wide, { seed: 0 }), structure)),
         "InvalidArgument",
-        "81018005 numbers",
+        "72018004 numbers",
         "Structure.mixed with it for the largest layer"
       ]
     )
