@@ -25,12 +25,16 @@ import { tfjs } from "./tfjs.ts"
 import { inTurns, median, type Series, type Turn, timed } from "./turns.ts"
 import { unitOn, unitOnDevice, workloads } from "./workloads.ts"
 
-/** On the BLAS of this machine, if there is one. */
-const unit = Effect.tryPromise(open).pipe(
-  Effect.map((library) => unitOn(native(library))),
-  Effect.catch(() => unitOnDevice),
-  Effect.map(({ run, ...label }) => timed(label, run))
-)
+/** On the BLAS of this machine, if there is one, which takes all threads that there are unless told. */
+const unitBy = (threads: number) =>
+  Effect.tryPromise(open).pipe(
+    Effect.map((library) => {
+      library.setThreads(threads)
+      return unitOn(native(library))
+    }),
+    Effect.catch(() => unitOnDevice),
+    Effect.map(({ run, ...label }) => timed(label, run))
+  )
 
 const rows = (part: "a" | "b" | "c" | "d") =>
   Effect.map(workloads([part]), (all) => all.map(({ run, ...label }) => timed(label, run)))
@@ -70,7 +74,7 @@ const runHere = ({ device, only, rounds, threads }: Options): NonNullable<Line["
 
 const measured = Effect.fnUntraced(function* (options: Options) {
   const { device, only, rounds, threads } = options
-  const one = yield* unit
+  const one = yield* unitBy(threads)
   const turns: Array<Turn<unknown>> = [one]
   for (const part of only) {
     if (isAfterwards(part)) continue
