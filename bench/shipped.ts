@@ -12,12 +12,11 @@ export const shipped = Effect.gen(function* () {
   const { conditional, data, params, x, y } = yield* problemOf("t")
   const { features } = conditional.network
   const gradient = Conditional.gradient(conditional, params).pipe(Effect.provideContext(data))
-  const step = Effect.map(gradient, (g) =>
-    Params.make(
-      params.space,
-      params.values.map((value, i) => value - learningRate * g.values[i]!)
-    )
-  )
+  const step = Effect.map(gradient, (g) => {
+    const values = new Float32Array(params.values.length)
+    for (let i = 0; i < values.length; i++) values[i] = params.values[i]! - learningRate * g.values[i]!
+    return Params.make(params.space, values)
+  })
   const forward = perceptron(tf.relu)
   // As its user has it: variables that stay on the device, and a new batch for each step.
   const variables = yield* shippedOn(

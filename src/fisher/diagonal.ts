@@ -6,7 +6,7 @@
 import { Result } from "effect"
 import { NotPositiveDefinite } from "../Errors.ts"
 import { summedSquares } from "../model/Score.ts"
-import { added, merged, sumOfSquares, times } from "./internal/arrays.ts"
+import { added, mapped, merged, sumOfSquares, times } from "./internal/arrays.ts"
 import { Sum } from "./Moment.ts"
 import type { Moments, Operation, SolveError, Structure } from "./Structure.ts"
 
@@ -29,13 +29,13 @@ const operations = ({ means, space }: Moments) => {
   }
   const power = (v: Float32Array, exponent: number, damping: number) =>
     Result.map(exponent < 0 ? regular(damping) : Result.succeed(undefined), () =>
-      v.map((value, i) => value * (diagonal[i]! + damping) ** exponent)
+      mapped(v, (value, i) => value * (diagonal[i]! + damping) ** exponent)
     )
   const eigenvalues = () => merged([new Float64Array(diagonal)])
   return {
-    apply: (v: Float32Array) => diagonal.map((value, i) => value * v[i]!),
+    apply: (v: Float32Array) => mapped(diagonal, (value, i) => value * v[i]!),
     solve: (g: Float32Array, damping: number) =>
-      Result.map(regular(damping), () => g.map((value, i) => value / (diagonal[i]! + damping))),
+      Result.map(regular(damping), () => mapped(g, (value, i) => value / (diagonal[i]! + damping))),
     power,
     sample: (noise: Float32Array, damping: number) => power(noise, -0.5, damping),
     trace: () => diagonal.reduce((sum, value) => sum + value, 0),

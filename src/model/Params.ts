@@ -21,8 +21,8 @@ export const make = <S extends string>(space: ParamSpace<S>, values: ArrayLike<n
  */
 export const move = <S extends string>(self: Params<S>, update: Tangent<S>, scale = 1): Params<S> => {
   requireSame("update", self.space, update.space)
-  return make(
-    self.space,
-    self.values.map((value, i) => value + scale * update.values[i]!)
-  )
+  // A loop: `map` of a typed array calls its function from outside of compiled code, at ten times the cost.
+  const values = new Float32Array(self.values.length)
+  for (let i = 0; i < values.length; i++) values[i] = self.values[i]! + scale * update.values[i]!
+  return make(self.space, values)
 }

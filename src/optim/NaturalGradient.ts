@@ -110,10 +110,16 @@ export const step = <S extends string, const D extends Damping>(
       update,
       predictedDecrease: -(Cotangent.pair(gradient, update) + predictedKL),
       predictedKL,
-      updateNorm: Math.sqrt(update.values.reduce((sum, value) => sum + value * value, 0)),
+      updateNorm: norm(update.values),
       learningRate: scale * learningRate
     }
   })
+}
+
+const norm = (values: Float32Array): number => {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]! ** 2
+  return Math.sqrt(sum)
 }
 
 const finite = attempt<NonFinite>()

@@ -41,15 +41,25 @@ export const merged = (lists: ReadonlyArray<Float64Array>): Float64Array => {
   return out.sort()
 }
 
+/** What `entry` makes of each number: a loop, since `map` of a typed array costs ten times as much. */
+export const mapped = (
+  values: Float32Array,
+  entry: (value: number, index: number) => number
+): Float32Array => {
+  const out = new Float32Array(values.length)
+  for (let i = 0; i < out.length; i++) out[i] = entry(values[i]!, i)
+  return out
+}
+
 /** Every number of an array times the factor. */
 export const times = (values: Float32Array, factor: number): Float32Array =>
-  values.map((value) => factor * value)
+  mapped(values, (value) => factor * value)
 
 /** The sums of two lists of arrays, entry by entry. */
 export const added = (
   self: ReadonlyArray<Float32Array>,
   that: ReadonlyArray<Float32Array>
-): ReadonlyArray<Float32Array> => self.map((mean, i) => mean.map((value, j) => value + that[i]![j]!))
+): ReadonlyArray<Float32Array> => self.map((mean, i) => mapped(mean, (value, j) => value + that[i]![j]!))
 
 /** Whether two arrays hold the same numbers. */
 export const sameNumbers = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
