@@ -75,6 +75,31 @@ const everyRange = (problem: Problem, pass: Structure.Structure<never>) =>
     return (from: number, to: number): Sums => made.get(`${from} ${to}`)!
   })
 
+describe("the means of one block", () => {
+  for (const [name, structure] of Object.entries<Structure.AnyStructure<never>>(allStructures)) {
+    it(`are those of finish, which leaves the sums as they are, also in their place [${name}]; control: finished there again they are others`, async () => {
+      const problem = Object.values(problems)[0]!
+      const program = Effect.gen(function* () {
+        const { kernels } = yield* Device
+        for (const pass of yield* passes(structure, problem)) {
+          const sums = yield* accumulated(problem, pass, 0, 1)
+          const before = bitsOf(sums)
+          const meansOf = (finish: typeof Accumulator.finish) =>
+            Result.getOrThrow(finish(sums, kernels)).means.map(bytes)
+          const due = meansOf(Accumulator.finish)
+          expect(bitsOf(sums)).toEqual(before)
+          expect(meansOf(Accumulator.finishInPlace)).toEqual(due)
+          // Rows are float64 by then.
+          if (name === "gram") continue
+          expect(bitsOf(sums)).not.toEqual(before)
+          expect(meansOf(Accumulator.finish)).not.toEqual(due)
+        }
+      })
+      await given(problem)(program)
+    })
+  }
+})
+
 describe(`combine, in ${cases} partitions and bracketings for each [seed ${seed}]`, () => {
   for (const [name, structure] of Object.entries<Structure.AnyStructure<never>>(allStructures)) {
     for (const [title, problem] of Object.entries(problems)) {

@@ -367,7 +367,7 @@ export const finish = <S extends string, Op extends Operation>(
   kernels: Kernels
 ): Result.Result<Fisher<S, Op>, EmptyData | NonFinite> => finished(self, kernels, false)
 
-/** `finish` of sums that nobody else has: the means of those in float32 take their place. */
+/** `finish` of sums that nobody else has: the means of those in float32 take their place. *Fails*: as `finish`. */
 export const finishInPlace = <S extends string, Op extends Operation>(
   self: Accumulator<S, Op>,
   kernels: Kernels
